@@ -1,0 +1,31 @@
+"""Checks of the learner's answers: "not attempted", "correct", or why not.
+
+Each check takes the learner's function or value and returns a `Verdict`, which a notebook shows
+as text. None of them raises, whatever the learner's code does.
+"""
+
+from course_utils.exercises.checking import Verdict
+from course_utils.exercises.one_shot import (
+    check_identify,
+    check_nearest_person,
+    check_open_set_rates,
+    check_output_layer_parameters,
+)
+from course_utils.exercises.verification import (
+    check_error_rates_at,
+    check_identification_error,
+    check_pair_counts,
+    check_threshold_at_fmr,
+)
+
+__all__ = [
+    "Verdict",
+    "check_error_rates_at",
+    "check_identification_error",
+    "check_identify",
+    "check_nearest_person",
+    "check_open_set_rates",
+    "check_output_layer_parameters",
+    "check_pair_counts",
+    "check_threshold_at_fmr",
+]

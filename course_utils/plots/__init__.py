@@ -1,0 +1,24 @@
+"""Drawing: arrays in, Matplotlib Axes out. Nothing here computes, saves or calls `show()`."""
+
+from course_utils.plots.images import plot_image_grid
+from course_utils.plots.rates import (
+    plot_det,
+    plot_distance_histograms,
+    plot_error_rates,
+    plot_gallery_growth,
+    plot_intervals,
+    plot_open_set,
+)
+from course_utils.plots.style import COLORS, use_course_style
+
+__all__ = [
+    "COLORS",
+    "plot_det",
+    "plot_distance_histograms",
+    "plot_error_rates",
+    "plot_gallery_growth",
+    "plot_image_grid",
+    "plot_intervals",
+    "plot_open_set",
+    "use_course_style",
+]

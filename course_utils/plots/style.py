@@ -1,0 +1,65 @@
+"""One look for every figure of the course: colours that the colour-blind can tell apart."""
+
+from collections.abc import Mapping
+from types import MappingProxyType
+
+import matplotlib as mpl
+import matplotlib.pyplot as plt
+from matplotlib.axes import Axes
+
+# Okabe and Ito, "Color universal design", 2008. One meaning a colour, in every notebook.
+COLORS: Mapping[str, str] = MappingProxyType(
+    {
+        "genuine": "#0072B2",
+        "impostor": "#D55E00",
+        "first": "#666666",
+        "second": "#E69F00",
+        "third": "#009E73",
+        "fourth": "#CC79A7",
+        "fifth": "#56B4E9",
+        "muted": "#999999",
+        "ink": "#222222",
+    }
+)
+SERIES = tuple(COLORS[name] for name in ("first", "second", "third", "fourth", "fifth"))
+
+
+def use_course_style() -> None:
+    """Sets Matplotlib's defaults for the session: sizes for a page's width, few lines, no frames.
+
+    Example:
+        >>> use_course_style()
+        >>> mpl.rcParams["axes.spines.top"]
+        False
+
+    Lecture: the setup cell of every notebook.
+    """
+    mpl.rcParams.update(
+        {
+            "figure.dpi": 84,
+            "figure.figsize": (7.6, 3.6),
+            "figure.constrained_layout.use": True,
+            "font.size": 10,
+            "axes.titlesize": 11,
+            "axes.titleweight": "bold",
+            "axes.titlelocation": "left",
+            "axes.labelcolor": COLORS["ink"],
+            "axes.edgecolor": COLORS["muted"],
+            "axes.spines.top": False,
+            "axes.spines.right": False,
+            "axes.grid": True,
+            "axes.axisbelow": True,
+            "axes.prop_cycle": mpl.cycler(color=SERIES),
+            "grid.color": "#e6e6e6",
+            "grid.linewidth": 0.8,
+            "legend.frameon": False,
+            "lines.linewidth": 2.0,
+            "xtick.color": COLORS["ink"],
+            "ytick.color": COLORS["ink"],
+        }
+    )
+
+
+def axes_or_new(ax: Axes | None, **figure_options) -> Axes:
+    """The given Axes, or those of a new figure."""
+    return plt.subplots(**figure_options)[1] if ax is None else ax

@@ -1,0 +1,357 @@
+"""Builds and executes the notebooks, in English and Chinese, from one source each.
+
+    python tools/build_notebooks.py                  all of notebooks/src, into notebooks/
+    python tools/build_notebooks.py 01_verification  one of them
+    python tools/build_notebooks.py --output DIR     into another folder
+    python tools/build_notebooks.py --keep-outputs   only texts changed: do not execute
+    python tools/build_notebooks.py --check          compare with the sources, write nothing
+
+A source is a py:percent file. Each markdown cell stands twice, tagged lang="en" and, next to it,
+lang="zh"; code stands once. The tool adds the links below the title, the Colab guard to the cell
+tagged "setup", and what hides the cells tagged "solution". It executes the code once and gives
+both editions the same outputs. Nothing is written unless everything ran without a word on stderr.
+"""
+
+import argparse
+import base64
+import copy
+import hashlib
+import json
+import os
+import sys
+import time
+import tomllib
+from collections.abc import Iterable
+from pathlib import Path
+
+import jupytext
+import nbformat
+from nbclient import NotebookClient
+from nbclient.exceptions import CellExecutionError
+
+ROOT = Path(__file__).resolve().parent.parent
+LANGUAGES = ("en", "zh")
+CELL_TIMEOUT_S = 600
+COLAB_GUARD = """\
+import sys
+
+if "google.colab" in sys.modules:  # on Colab, install the course first
+    %pip install --quiet "git+{repository}"
+"""
+LINKS = {
+    "en": "[![Open in Colab]({badge})]({colab}) · [中文版](zh/{name}.ipynb)",
+    "zh": "[![在 Colab 中打开]({badge})]({colab}) · [English](../{name}.ipynb)",
+}
+BADGE = "https://colab.research.google.com/assets/colab-badge.svg"
+NOTEBOOK_METADATA = {
+    "kernelspec": {
+        "display_name": "Python 3 (ipykernel)",
+        "language": "python",
+        "name": "python3",
+    },
+    "language_info": {"file_extension": ".py", "mimetype": "text/x-python", "name": "python"},
+}
+
+
+class BuildError(Exception):
+    """A source or a notebook that cannot be built; the message names the file and the mend."""
+
+
+def repository(root: Path = ROOT) -> str:
+    """Where the course is published: `[tool.course] repository` of pyproject.toml."""
+    with open(root / "pyproject.toml", "rb") as file:
+        return tomllib.load(file)["tool"]["course"]["repository"]
+
+
+def colab_link(name: str, language: str, repository_url: str) -> str:
+    """The address at which Colab opens a notebook of a GitHub repository."""
+    owner_and_name = repository_url.removeprefix("https://github.com/").removesuffix(".git")
+    folder = "notebooks/" if language == "en" else f"notebooks/{language}/"
+    return (
+        f"https://colab.research.google.com/github/{owner_and_name}/blob/main/{folder}{name}.ipynb"
+    )
+
+
+def notebook_path(folder: Path, name: str, language: str) -> Path:
+    """Where an edition lies: English on top, other languages in a folder of their own."""
+    return folder / f"{name}.ipynb" if language == "en" else folder / language / f"{name}.ipynb"
+
+
+def render(source: Path, language: str, repository_url: str) -> nbformat.NotebookNode:
+    """One edition of a source, complete but for the outputs.
+
+    Raises:
+        BuildError: If a markdown cell lacks its translation or its language.
+    """
+    cells = _checked_cells(source)
+    name = source.stem
+    rendered = []
+    for index, cell in cells:
+        tags = list(cell.metadata.get("tags", []))
+        if cell.cell_type == "markdown":
+            if cell.metadata["lang"] != language:
+                continue
+            text = cell.source
+            if not rendered:
+                links = LINKS[language].format(
+                    badge=BADGE, colab=colab_link(name, language, repository_url), name=name
+                )
+                title, _, rest = text.partition("\n")
+                text = f"{title}\n\n{links}\n{rest}".rstrip()
+            new = nbformat.v4.new_markdown_cell(text)
+        else:
+            text = cell.source
+            if "setup" in tags:
+                text = COLAB_GUARD.format(repository=repository_url) + "\n" + text
+            new = nbformat.v4.new_code_cell(text)
+            if "solution" in tags:
+                tags.append("hide-cell")
+                new.metadata.update({"cellView": "form", "jupyter": {"source_hidden": True}})
+        if tags:
+            new.metadata["tags"] = tags
+        new["id"] = f"cell-{index:03d}"
+        rendered.append(new)
+    notebook = nbformat.v4.new_notebook(cells=rendered)
+    notebook.metadata.update(copy.deepcopy(NOTEBOOK_METADATA))
+    notebook.metadata["course"] = {
+        "source": f"src/{source.name}",
+        "language": language,
+        "code_sha256": code_sha256(notebook),
+        "cells_sha256": cells_sha256(notebook),
+    }
+    return notebook
+
+
+def code_sha256(notebook: nbformat.NotebookNode) -> str:
+    """Hash of the code and its tags: the outputs below belong to this code."""
+    return _sha256(
+        [cell.source, list(cell.metadata.get("tags", []))]
+        for cell in notebook.cells
+        if cell.cell_type == "code"
+    )
+
+
+def cells_sha256(notebook: nbformat.NotebookNode) -> str:
+    """Hash of all cells without outputs: whoever edits the notebook by hand changes it."""
+    return _sha256([cell.cell_type, cell.source] for cell in notebook.cells)
+
+
+def execute(notebook: nbformat.NotebookNode, folder: Path) -> None:
+    """Runs the code from top to bottom in `folder` and keeps the outputs.
+
+    Raises:
+        BuildError: If a cell fails or writes to stderr.
+    """
+    name = notebook.metadata["course"]["source"]
+    client = NotebookClient(
+        notebook,
+        timeout=CELL_TIMEOUT_S,
+        kernel_name="python3",
+        record_timing=False,
+        resources={"metadata": {"path": str(folder)}},
+    )
+    try:
+        client.execute()
+    except CellExecutionError as error:
+        raise BuildError(f"notebooks/{name} fails:\n{error}") from error
+    for cell in notebook.cells:
+        for output in cell.get("outputs", []):
+            if output.get("name") == "stderr":
+                raise BuildError(
+                    f"notebooks/{name}, {cell['id']}, writes to stderr; mend the cell:\n"
+                    f"{output['text']}"
+                )
+    notebook.metadata["language_info"] = copy.deepcopy(NOTEBOOK_METADATA["language_info"])
+
+
+def build(source: Path, folder: Path, *, keep_outputs: bool = False, force: bool = False) -> float:
+    """Builds both editions of a source into a folder.
+
+    Returns:
+        Seconds that the execution took.
+
+    Raises:
+        BuildError: If the source is wrong, the code fails, outputs cannot be kept because the
+            code has changed, or a notebook was edited by hand and would be overwritten.
+    """
+    url = repository()
+    editions = {language: render(source, language, url) for language in LANGUAGES}
+    paths = {language: notebook_path(folder, source.stem, language) for language in LANGUAGES}
+    existing = {language: _read(path) for language, path in paths.items() if path.exists()}
+    if not force:
+        for language, notebook in existing.items():
+            _fail_if_edited(notebook, paths[language])
+
+    english = editions["en"]
+    started = time.perf_counter()
+    if keep_outputs:
+        _copy_outputs(existing.get("en"), english, paths["en"])
+    else:
+        paths["en"].parent.mkdir(parents=True, exist_ok=True)
+        execute(english, paths["en"].parent)
+    seconds = time.perf_counter() - started
+
+    for language in LANGUAGES[1:]:
+        _copy_outputs(english, editions[language], paths["en"])
+    for language, notebook in editions.items():
+        _write(paths[language], nbformat.writes(notebook).encode() + b"\n")
+    if folder == ROOT / "notebooks":
+        _write_readme_pictures(english, source.stem)
+    return seconds
+
+
+def check(source: Path, folder: Path) -> list[str]:
+    """What disagrees between a source and its two built editions; quick, nothing is executed."""
+    url = repository()
+    problems = []
+    outputs = {}
+    for language in LANGUAGES:
+        path = notebook_path(folder, source.stem, language)
+        if not path.exists():
+            problems.append(f"{path.name} ({language}) was not built")
+            continue
+        expected, found = render(source, language, url), _read(path)
+        if found.metadata != expected.metadata:
+            problems.append(f"{path.name} ({language}): metadata or hash differ from the source")
+        if _without_outputs(found) != _without_outputs(expected):
+            problems.append(f"{path.name} ({language}): cells differ from the source")
+        outputs[language] = [cell.outputs for cell in found.cells if cell.cell_type == "code"]
+    if len(outputs) == len(LANGUAGES) and outputs["en"] != outputs["zh"]:
+        problems.append(f"{source.stem}: the outputs of the two editions differ")
+    return problems
+
+
+def sources(root: Path = ROOT) -> list[Path]:
+    """All sources, in the order of their numbers."""
+    return sorted((root / "notebooks" / "src").glob("[0-9][0-9]_*.py"))
+
+
+def _checked_cells(source: Path) -> list[tuple[int, nbformat.NotebookNode]]:
+    """The cells with their positions; a translation has the position of its original."""
+    cells = jupytext.reads(source.read_text(encoding="utf-8"), fmt="py:percent").cells
+    numbered = []
+    position = 0
+    expected = "en"
+    for cell in cells:
+        language = cell.metadata.get("lang") if cell.cell_type == "markdown" else None
+        first_line = cell.source.partition("\n")[0]
+        if cell.cell_type == "markdown" and language != expected:
+            raise BuildError(
+                f"{source.name}: expected a markdown cell with lang={expected!r}, found "
+                f"lang={language!r}: {first_line!r}. Every lang='en' cell is followed by its "
+                "lang='zh' cell."
+            )
+        if cell.cell_type == "code" and expected == "zh":
+            raise BuildError(f"{source.name}: a translation is missing before {first_line!r}.")
+        if cell.cell_type == "markdown":
+            expected = "zh" if language == "en" else "en"
+        position += language != "zh"
+        numbered.append((position, cell))
+    if expected == "zh":
+        raise BuildError(f"{source.name}: the translation of the last text is missing.")
+    return numbered
+
+
+def _fail_if_edited(notebook: nbformat.NotebookNode, path: Path) -> None:
+    """Protects somebody's work: a notebook whose cells are not those that were built."""
+    if notebook.metadata.get("course", {}).get("cells_sha256") != cells_sha256(notebook):
+        raise BuildError(
+            f"{path} was edited by hand and would be overwritten. Keep your copy under another "
+            "name, or build with --force. Changes to the course belong into notebooks/src."
+        )
+
+
+def _copy_outputs(
+    original: nbformat.NotebookNode | None, target: nbformat.NotebookNode, path: Path
+) -> None:
+    """Gives code cells the outputs of the same code in another notebook."""
+    if original is None or code_sha256(original) != code_sha256(target):
+        raise BuildError(f"The code of {path} has changed: build without --keep-outputs.")
+    executed = [cell for cell in original.cells if cell.cell_type == "code"]
+    cells = [cell for cell in target.cells if cell.cell_type == "code"]
+    for cell, source_cell in zip(cells, executed, strict=True):
+        cell.outputs = copy.deepcopy(source_cell.outputs)
+        cell.execution_count = source_cell.execution_count
+
+
+def _write_readme_pictures(notebook: nbformat.NotebookNode, name: str) -> None:
+    """Writes the figure of the cell tagged "readme-picture" to docs/images/NAME.png."""
+    for cell in notebook.cells:
+        if "readme-picture" in cell.metadata.get("tags", []):
+            pictures = [
+                output.data["image/png"]
+                for output in cell.outputs
+                if "image/png" in output.get("data", {})
+            ]
+            _write(ROOT / "docs" / "images" / f"{name}.png", base64.b64decode(pictures[0]))
+
+
+def _without_outputs(notebook: nbformat.NotebookNode) -> list[tuple]:
+    return [
+        (cell["id"], cell.cell_type, cell.source, dict(cell.metadata)) for cell in notebook.cells
+    ]
+
+
+def _read(path: Path) -> nbformat.NotebookNode:
+    try:
+        return nbformat.read(path, as_version=4)
+    except (ValueError, KeyError, AttributeError) as error:
+        raise BuildError(
+            f"{path} is not a notebook ({error}). Remove it and build again."
+        ) from error
+
+
+def _write(path: Path, content: bytes) -> None:
+    """Writes a file whole or not at all."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    draft = path.with_name(f".{path.name}.{os.getpid()}")
+    try:
+        draft.write_bytes(content)
+        os.replace(draft, path)
+    finally:
+        draft.unlink(missing_ok=True)
+
+
+def _sha256(parts: Iterable) -> str:
+    return hashlib.sha256(json.dumps(list(parts), ensure_ascii=False).encode()).hexdigest()
+
+
+def main(arguments: list[str] | None = None) -> int:
+    """The command line; returns the exit status."""
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
+    parser.add_argument("names", nargs="*", help="such as 01_verification; by default all")
+    parser.add_argument("--output", type=Path, default=ROOT / "notebooks", help="folder to write")
+    parser.add_argument("--check", action="store_true", help="compare only")
+    parser.add_argument("--keep-outputs", action="store_true", help="do not execute")
+    parser.add_argument("--force", action="store_true", help="overwrite notebooks edited by hand")
+    options = parser.parse_args(arguments)
+
+    chosen = [path for path in sources() if not options.names or path.stem in options.names]
+    unknown = set(options.names) - {path.stem for path in chosen}
+    if unknown or not chosen:
+        parser.error(f"no such source in notebooks/src: {', '.join(sorted(unknown)) or 'none'}")
+    output = options.output.resolve()
+    try:
+        if options.check:
+            problems = [problem for path in chosen for problem in check(path, output)]
+            for problem in problems:
+                print(f"{problem}. Build it: make notebooks")
+            print(f"{len(chosen)} sources checked, {len(problems)} problems.")
+            return bool(problems)
+        total = 0.0
+        for path in chosen:
+            print(f"{path.stem} …", end=" ", flush=True)
+            seconds = build(path, output, keep_outputs=options.keep_outputs, force=options.force)
+            total += seconds
+            print(f"{seconds:.0f} s", flush=True)
+    except BuildError as error:
+        print(f"\n{error}", file=sys.stderr)
+        return 1
+    print(f"{len(chosen)} notebooks, {total:.0f} s, in {os.path.relpath(output)}/")
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
