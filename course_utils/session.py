@@ -40,6 +40,7 @@ def start_session(
     """
     if not 0 <= seed < 2**32:
         raise ValueError(f"`seed` must lie in [0, 2**32). Received: seed={seed}.")
+    seed = int(seed)
     random.seed(seed)
     np.random.seed(seed)  # noqa: NPY002  (libraries that still draw from it)
     if tensorflow:

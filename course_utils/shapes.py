@@ -1,6 +1,6 @@
 """Output shape and parameter count of 1D, 2D and 3D convolutions, without building one."""
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 
 PADDINGS = ("valid", "same", "causal")
 
@@ -133,7 +133,7 @@ def _input_shape(input_shape: Sequence[int]) -> tuple[int, ...]:
 
 def _per_axis(name: str, value: int | Sequence[int], num_axes: int) -> tuple[int, ...]:
     """One checked number for each axis."""
-    values = (value,) * num_axes if not isinstance(value, Sequence) else tuple(value)
+    values = tuple(value) if isinstance(value, Iterable) else (value,) * num_axes
     if len(values) != num_axes:
         raise ValueError(
             f"`{name}` must be one integer, or one for each of the {num_axes} spatial axes. "

@@ -16,8 +16,8 @@ def pairwise_distances(x, y=None, *, squared: bool = True):
 
     Args:
         x: Float tensor, shape (num_x, dim). Integers are converted to Keras's float type.
-        y: Float tensor, shape (num_y, dim), or None for `x` against itself, whose diagonal is
-            then exactly 0.
+        y: Float tensor, shape (num_y, dim), cast to the type of `x`; or None for `x` against
+            itself, whose diagonal is then exactly 0.
         squared: Whether to return squared distances. The square root's value and gradient are
             0 at distance 0.
 
@@ -36,7 +36,7 @@ def pairwise_distances(x, y=None, *, squared: bool = True):
     """
     x = _as_float(x)
     against_itself = y is None
-    y = x if against_itself else _as_float(y)
+    y = x if against_itself else ops.cast(_as_float(y), x.dtype)
     if len(x.shape) != 2 or len(y.shape) != 2 or x.shape[1] != y.shape[1]:
         raise ValueError(
             "`x` and `y` must be matrices of row vectors of one dimension. "

@@ -57,7 +57,7 @@ def weights_folder() -> Path:
     )
 
 
-def read_manifest(folder: Path | None = None) -> dict[str, WeightsEntry]:
+def read_manifest(folder: Path | str | None = None) -> dict[str, WeightsEntry]:
     """Every file of weights that should be there.
 
     Args:
@@ -74,21 +74,25 @@ def read_manifest(folder: Path | None = None) -> dict[str, WeightsEntry]:
         >>> all(name.endswith(".weights.h5") for name in read_manifest())
         True
     """
-    path = (folder or weights_folder()) / MANIFEST_NAME
+    path = Path(folder or weights_folder()) / MANIFEST_NAME
     if not path.is_file():
         raise FileNotFoundError(f"No manifest of weights at {path}.")
     try:
         content = json.loads(path.read_text(encoding="utf-8"))
         if content["format"] != MANIFEST_FORMAT:
             raise ValueError(f"format {content['format']!r}, expected {MANIFEST_FORMAT}")
-        return {name: WeightsEntry(**entry) for name, entry in content["files"].items()}
+        entries = {name: WeightsEntry(**entry) for name, entry in content["files"].items()}
+        for name, entry in entries.items():
+            if not isinstance(entry.size_bytes, int) or not isinstance(entry.sha256, str):
+                raise ValueError(f"size or checksum of {name}")
+        return entries
     except (ValueError, KeyError, TypeError, AttributeError) as error:
         raise ValueError(
-            f"The manifest {path} is damaged ({error}). Restore it: git checkout -- {path.name}."
+            f"The manifest {path} is damaged ({error}). Restore it: git checkout -- {path}."
         ) from error
 
 
-def record_weights(path: Path, *, command: str, seed: int, data: str, metrics: dict) -> None:
+def record_weights(path: Path | str, *, command: str, seed: int, data: str, metrics: dict) -> None:
     """Writes a finished file of weights into the manifest beside it, atomically.
 
     Args:
@@ -116,14 +120,18 @@ def record_weights(path: Path, *, command: str, seed: int, data: str, metrics: d
     with tempfile.NamedTemporaryFile(
         "w", dir=path.parent, prefix=".manifest-", delete=False, encoding="utf-8"
     ) as draft:
-        draft.write(text)
-        draft.flush()
-        os.fsync(draft.fileno())
-    os.chmod(draft.name, 0o644)
-    os.replace(draft.name, manifest)
+        try:
+            draft.write(text)
+            draft.flush()
+            os.fsync(draft.fileno())
+            os.chmod(draft.name, 0o644)
+            os.replace(draft.name, manifest)
+        except BaseException:
+            Path(draft.name).unlink(missing_ok=True)
+            raise
 
 
-def weights_path(name: str, folder: Path | None = None) -> Path:
+def weights_path(name: str, folder: Path | str | None = None) -> Path:
     """The path of a file of weights, after its size and checksum were compared.
 
     Args:
@@ -137,7 +145,7 @@ def weights_path(name: str, folder: Path | None = None) -> Path:
         ValueError: If the manifest does not list the name, or the file was altered.
         FileNotFoundError: If the file is missing.
     """
-    folder = folder or weights_folder()
+    folder = Path(folder or weights_folder())
     entries = read_manifest(folder)
     if name not in entries:
         listed = ", ".join(entries) or "none yet"

@@ -38,9 +38,10 @@ def split_by_identity(
         )
     people = np.unique(labels)
     sizes = [int(number) for number in num_identities]
-    if not sizes or min(sizes) < 1 or sum(sizes) != len(people):
+    fractional = sizes != list(num_identities)
+    if fractional or not sizes or min(sizes) < 1 or sum(sizes) != len(people):
         raise ValueError(
-            f"`num_identities` must be numbers of at least 1 that add up to all {len(people)} "
+            f"`num_identities` must be integers of at least 1 that add up to all {len(people)} "
             f"people. Received: num_identities={tuple(num_identities)}."
         )
     shuffled = np.random.default_rng(seed).permutation(people)

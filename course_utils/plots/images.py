@@ -41,6 +41,8 @@ def plot_image_grid(
             as images or rows.
     """
     num_images = len(images)
+    if num_columns < 1:
+        raise ValueError(f"`num_columns` must be positive. Received: num_columns={num_columns}.")
     num_rows = -(-num_images // num_columns)
     for name, texts, expected in (
         ("captions", captions, num_images),
@@ -55,7 +57,9 @@ def plot_image_grid(
     height, width = np.shape(images[0])[:2]
     gap = GAP * width
     cell_width = width + 2 * gap
-    num_lines = max((text.count("\n") + 1 for text in captions or () if text), default=0)
+    num_lines = max(
+        (text.count("\n") + 1 for text in (() if captions is None else captions)), default=0
+    )
     cell_height = height + 2 * gap + num_lines * CAPTION * width
     if ax is None:
         inches = 7.6 / num_columns
@@ -83,7 +87,7 @@ def plot_image_grid(
                 fontsize=8,
                 color=COLORS["ink"],
             )
-    for row, label in enumerate(row_labels or ()):
+    for row, label in enumerate(() if row_labels is None else row_labels):
         middle = row * cell_height + gap + height / 2
         ax.text(-gap, middle, label, ha="right", va="center", fontsize=9, color=COLORS["ink"])
     ax.set_xlim(0, num_columns * cell_width)

@@ -186,7 +186,7 @@ def plot_gallery_growth(
         ax.plot(shown, values, color=color, linestyle="--" if theory else "-", label=name)
         if bands and name in bands:
             ax.fill_between(shown, *bands[name], color=color, alpha=0.15, linewidth=0)
-    ax.yaxis.set_major_formatter(PercentFormatter(1, decimals=0))
+    ax.yaxis.set_major_formatter(PercentFormatter(1))
     ax.set(xlabel="people in the gallery, K", ylabel="error", ylim=(0, None))
     ax.legend(loc="best", fontsize=9)
     return ax
@@ -209,8 +209,13 @@ def plot_intervals(
 
     Returns:
         The Axes.
+
+    Raises:
+        ValueError: If there is no interval.
     """
     num_rows = len(intervals)
+    if num_rows == 0:
+        raise ValueError("`intervals` is empty.")
     ax = axes_or_new(ax, figsize=(7.6, 0.9 + 0.42 * num_rows))
     for row, (interval, color) in enumerate(
         zip(intervals.values(), _colors(num_rows), strict=True)
@@ -231,12 +236,13 @@ def plot_intervals(
     ax.set_yticks(range(num_rows), list(intervals))
     ax.set(ylim=(num_rows - 0.4, -1), xlabel=xlabel)
     ax.grid(axis="y", visible=False)
-    ax.xaxis.set_major_formatter(PercentFormatter(1, decimals=0))
+    ax.xaxis.set_major_formatter(PercentFormatter(1))
     ends = [end for interval in intervals.values() for end in (interval.low, interval.high)]
     ends += [] if chance is None else [chance]
-    margin = 0.05 * (max(ends) - min(ends))
+    margin = 0.05 * (max(ends) - min(ends)) or 0.01
     text_ends = max(interval.high for interval in intervals.values()) + 6 * margin
-    ax.set_xlim(max(0, min(ends) - margin), max(max(ends) + 2 * margin, text_ends))
+    start = min(ends) - margin
+    ax.set_xlim(max(0, start) if min(ends) >= 0 else start, max(max(ends) + 2 * margin, text_ends))
     return ax
 
 

@@ -6,6 +6,8 @@ of the others, one photo each.
 
 import numpy as np
 
+from course_utils.recognition.metrics.verification import check_threshold
+
 
 def fpir_by_gallery_size(distances: np.ndarray, labels: np.ndarray, threshold: float) -> np.ndarray:
     """How probably a stranger is taken for somebody, for every size of the gallery.
@@ -36,6 +38,7 @@ def fpir_by_gallery_size(distances: np.ndarray, labels: np.ndarray, threshold: f
         decision landscapes", 2000); here nothing is assumed independent.
     Lecture: section 1, notebook 01.
     """
+    check_threshold(threshold)
     distances, labels, people = _checked(distances, labels)
     unmatched = np.empty((len(labels), len(people)))
     for photo, label in enumerate(labels):

@@ -4,7 +4,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from course_utils.recognition.metrics.verification import as_distances
+from course_utils.recognition.metrics.verification import as_distances, check_threshold
 
 
 @dataclass(frozen=True)
@@ -19,7 +19,7 @@ class IdentificationRates:
         rank_rates: Share of mated probes whose person is among the nearest 1, 2, … people,
             shape (num_gallery_people,): the cumulative match characteristic. Ties count against
             the person. NaN without mated probes.
-        thresholds: −∞, then every distance at which a rate changes, ascending; shape (n,).
+        thresholds: −∞, then every distance at which a rate may change, ascending; shape (n,).
         fpir: False positive identification rate at each threshold: share of non-mated probes
             for whom somebody is returned. NaN without non-mated probes.
         fnir: False negative identification rate: share of mated probes whose person is not
@@ -37,6 +37,7 @@ class IdentificationRates:
 
     def at_threshold(self, threshold: float) -> tuple[float, float]:
         """(FPIR, FNIR) of a threshold that was set elsewhere."""
+        check_threshold(threshold)
         step = np.searchsorted(self.thresholds, threshold, side="right") - 1
         return float(self.fpir[step]), float(self.fnir[step])
 

@@ -99,7 +99,7 @@ def bootstrap_mean(
     """How much a mean over photos would change with other people of the same kind.
 
     Args:
-        values: One number a photo, such as 1 for recognised and 0 for not, shape (num_photos,).
+        values: One number a photo, such as True for recognised, shape (num_photos,).
         labels: Identity on each photo, shape (num_photos,). People are drawn, with all their
             photos.
         num_resamples: How often people are drawn.
@@ -118,8 +118,10 @@ def bootstrap_mean(
 
     Lecture: sections 1 and 2, notebooks 01 and 02.
     """
+    values, labels = np.asarray(values), np.asarray(labels)
+    if values.dtype == bool:
+        values = values.astype(np.float64)
     values = as_distances("values", values)
-    labels = np.asarray(labels)
     if labels.shape != values.shape:
         raise ValueError(
             "`values` and `labels` must be vectors of one length. "

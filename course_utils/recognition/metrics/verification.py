@@ -200,8 +200,7 @@ def rates_at_threshold(
     """
     genuine = as_distances("genuine_distances", genuine_distances)
     impostor = as_distances("impostor_distances", impostor_distances)
-    if np.isnan(threshold):
-        raise ValueError("`threshold` must be a number. Received: threshold=nan.")
+    check_threshold(threshold)
     return float(np.mean(impostor <= threshold)), float(np.mean(genuine > threshold))
 
 
@@ -271,7 +270,8 @@ def threshold_at_fmr(impostor_distances: np.ndarray, fmr: float) -> float:
     """
     if not 0 < fmr <= 1:
         raise ValueError(f"`fmr` must lie in (0, 1]. Received: fmr={fmr}.")
-    precision = np.float32 if np.asarray(impostor_distances).dtype == np.float32 else np.float64
+    dtype = np.asarray(impostor_distances).dtype
+    precision = dtype.type if dtype.kind == "f" else np.float64
     impostor = np.sort(as_distances("impostor_distances", impostor_distances))
     if impostor.size < 3 / fmr:
         warnings.warn(
@@ -281,7 +281,8 @@ def threshold_at_fmr(impostor_distances: np.ndarray, fmr: float) -> float:
             stacklevel=2,
         )
     allowed = int(fmr * impostor.size)
-    allowed += (allowed + 1) / impostor.size <= fmr  # fmr * size may round down past an integer
+    allowed += (allowed + 1) / impostor.size <= fmr  # the product may be rounded past an integer,
+    allowed -= allowed / impostor.size > fmr  # down or up
     if allowed == impostor.size:
         return float(impostor[-1])
     return float(np.nextafter(precision(impostor[allowed]), precision(-np.inf)))
@@ -309,7 +310,7 @@ def as_distances(name: str, values: np.ndarray) -> np.ndarray:
     """The values as a flat float64 array, checked: not empty, real numbers, no NaN."""
     values = np.asarray(values)
     if values.size == 0:
-        raise ValueError(f"`{name}` is empty: its error rate would mean nothing.")
+        raise ValueError(f"`{name}` is empty: a rate of nothing means nothing.")
     if values.dtype.kind not in "iuf":
         raise TypeError(f"`{name}` must hold real numbers. Received: dtype {values.dtype}.")
     values = values.astype(np.float64).ravel()
@@ -317,3 +318,9 @@ def as_distances(name: str, values: np.ndarray) -> np.ndarray:
     if num_nan:
         raise ValueError(f"`{name}` must not hold NaN. Received: {num_nan} of {values.size}.")
     return values
+
+
+def check_threshold(threshold: float) -> None:
+    """Raises a `ValueError` for NaN, to which every distance would compare as too large."""
+    if np.isnan(threshold):
+        raise ValueError("`threshold` must be a number. Received: threshold=nan.")
