@@ -184,6 +184,16 @@ def verify_file(path: Path, *, size_bytes: int, sha256: str) -> None:
 
 
 def file_sha256(path: Path) -> str:
-    """The sha256 checksum of a file, 64 hexadecimal digits."""
+    """The sha256 checksum of a file.
+
+    Args:
+        path: The file.
+
+    Returns:
+        64 hexadecimal digits.
+
+    Raises:
+        FileNotFoundError: If it is missing.
+    """
     with open(path, "rb") as file:
         return hashlib.file_digest(file, "sha256").hexdigest()

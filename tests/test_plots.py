@@ -210,10 +210,12 @@ class TestOpenSetPlot:
         assert line(ax, "a").get_drawstyle() == "steps-post"
 
     def test_every_method_and_chance_stand_in_the_legend(self, ax):
+        num_people = len(SEARCHES.rank_rates)
+        chance = f"chance: any of {num_people} names"
         plot_open_set({"a": SEARCHES, "b": SEARCHES}, ax=ax)
-        assert legend_texts(ax) == ["a", "b", "a coin tossed a search"]
+        assert legend_texts(ax) == ["a", "b", chance]
         np.testing.assert_array_equal(
-            line(ax, "a coin tossed a search").get_xydata(), [[0, 1], [1, 0]]
+            line(ax, chance).get_xydata(), [[0, 1], [1, 1 - 1 / num_people]]
         )
         assert (ax.get_xlim(), ax.get_ylim()) == ((0, 1), (0, 1))
 

@@ -27,7 +27,7 @@ from pathlib import Path
 import jupytext
 import nbformat
 from nbclient import NotebookClient
-from nbclient.exceptions import CellExecutionError
+from nbclient.exceptions import CellExecutionError, CellTimeoutError, DeadKernelError
 
 ROOT = Path(__file__).resolve().parent.parent
 LANGUAGES = ("en", "zh")
@@ -148,11 +148,12 @@ def execute(notebook: nbformat.NotebookNode, folder: Path) -> None:
         timeout=CELL_TIMEOUT_S,
         kernel_name="python3",
         record_timing=False,
+        coalesce_streams=True,
         resources={"metadata": {"path": str(folder)}},
     )
     try:
         client.execute()
-    except CellExecutionError as error:
+    except (CellExecutionError, CellTimeoutError, DeadKernelError) as error:
         raise BuildError(f"notebooks/{name} fails:\n{error}") from error
     for cell in notebook.cells:
         for output in cell.get("outputs", []):
@@ -193,10 +194,11 @@ def build(source: Path, folder: Path, *, keep_outputs: bool = False, force: bool
 
     for language in LANGUAGES[1:]:
         _copy_outputs(english, editions[language], paths["en"])
+    picture = _readme_picture(english)
     for language, notebook in editions.items():
         _write(paths[language], nbformat.writes(notebook).encode() + b"\n")
-    if folder == ROOT / "notebooks":
-        _write_readme_pictures(english, source.stem)
+    if picture and folder == ROOT / "notebooks":
+        _write(ROOT / "docs" / "images" / f"{source.stem}.png", picture)
     return seconds
 
 
@@ -274,16 +276,18 @@ def _copy_outputs(
         cell.execution_count = source_cell.execution_count
 
 
-def _write_readme_pictures(notebook: nbformat.NotebookNode, name: str) -> None:
-    """Writes the figure of the cell tagged "readme-picture" to docs/images/NAME.png."""
+def _readme_picture(notebook: nbformat.NotebookNode) -> bytes | None:
+    """The figure of the cell tagged "readme-picture", if there is such a cell."""
     for cell in notebook.cells:
         if "readme-picture" in cell.metadata.get("tags", []):
-            pictures = [
-                output.data["image/png"]
-                for output in cell.outputs
-                if "image/png" in output.get("data", {})
-            ]
-            _write(ROOT / "docs" / "images" / f"{name}.png", base64.b64decode(pictures[0]))
+            for output in cell.outputs:
+                if "image/png" in output.get("data", {}):
+                    return base64.b64decode(output.data["image/png"])
+            raise BuildError(
+                f"notebooks/{notebook.metadata['course']['source']}, {cell['id']}, is tagged "
+                '"readme-picture" but draws no figure.'
+            )
+    return None
 
 
 def _without_outputs(notebook: nbformat.NotebookNode) -> list[tuple]:

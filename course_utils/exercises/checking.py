@@ -70,8 +70,12 @@ def given(answer: Any) -> Any:
     return answer
 
 
-def call(function: Callable, *arguments: Any) -> Any:
-    """What the learner's function returns for copies of the arguments; its failure is a `Wrong`."""
+def call(function: Callable, *arguments: Any, none_is_stub: bool = True) -> Any:
+    """What the learner's function returns for copies of the arguments; its failure is a `Wrong`.
+
+    Where a function may forget to return something in one case only, ask about that case with
+    `none_is_stub=False`, after a case in which the stub would have shown itself.
+    """
     if not callable(function):
         raise Wrong("give the check the function itself, without parentheses.")
     copies = [np.copy(value) if isinstance(value, np.ndarray) else value for value in arguments]
@@ -79,9 +83,9 @@ def call(function: Callable, *arguments: Any) -> Any:
         result = function(*copies)
     except NotImplementedError:
         raise NotAttempted from None
-    except Exception as error:
+    except (Exception, SystemExit) as error:
         raise Wrong(f"your function raised {type(error).__name__}: {error}") from None
-    return given(result)
+    return given(result) if none_is_stub else result
 
 
 def numbers(result: Any, count: int) -> np.ndarray:
@@ -89,12 +93,18 @@ def numbers(result: Any, count: int) -> np.ndarray:
     try:
         values = np.asarray(result, dtype=np.float64).ravel()
     except (TypeError, ValueError):
-        raise Wrong(f"expected {_amount(count)}, got {result!r}.") from None
+        raise Wrong(f"expected {_amount(count)}, got {shown(result)}.") from None
     if values.size != count:
         raise Wrong(f"expected {_amount(count)}, got {values.size}.")
     if not np.isfinite(values).all():
-        raise Wrong(f"expected finite numbers, got {result!r}.")
+        raise Wrong(f"expected finite numbers, got {shown(result)}.")
     return values
+
+
+def shown(value: Any) -> str:
+    """The value for a message: plain values as they are, of all others only the type."""
+    plain = isinstance(value, str | int | float | tuple | list | np.generic | np.ndarray | None)
+    return repr(value) if plain else f"a {type(value).__name__}"
 
 
 def close(found: float, expected: float) -> bool:

@@ -4,7 +4,7 @@ from collections.abc import Callable
 
 import numpy as np
 
-from course_utils.exercises.checking import Wrong, call, check, close, numbers
+from course_utils.exercises.checking import Wrong, call, check, close, numbers, shown
 
 
 @check("the nearest person, or nobody if even they are too far.")
@@ -21,12 +21,14 @@ def check_identify(function: Callable) -> None:
     if found == "dai":
         raise Wrong("a small distance means similar: take the smallest, not the largest.")
     if found != "bob":
-        raise Wrong(f"for {distances} the nearest is 'bob', and 0.4 ≤ 0.5. Yours says {found!r}.")
-    found = call(function, distances, names, 0.3)
+        raise Wrong(
+            f"for {distances} the nearest is 'bob', and 0.4 ≤ 0.5. Yours says {shown(found)}."
+        )
+    found = call(function, distances, names, 0.3, none_is_stub=False)
     if found != "nobody":
         raise Wrong(
             "when even the smallest distance exceeds the threshold, the answer is 'nobody'. "
-            f"Yours says {found!r}."
+            f"Yours says {shown(found)}."
         )
     if call(function, distances, names, 0.4) != "bob":
         raise Wrong("a distance equal to the threshold is accepted.")
@@ -53,6 +55,8 @@ def check_nearest_person(function: Callable) -> None:
     if not close(found, 7):
         raise Wrong("the order of the templates must not matter.")
     found = numbers(call(function, np.array([2.0, 1.0]), np.array([30, 20])), 1)[0]
+    if close(found, 30):
+        raise Wrong("a small distance means similar: take the smallest, not the largest.")
     if not close(found, 20):
         raise Wrong("labels are names, not positions: expected label 20.")
 
@@ -82,26 +86,31 @@ def check_open_set_rates(function: Callable) -> None:
 
     Lecture: section 2, notebook 02.
     """
-    named_right = np.array([True, True, False, True])
-    employees = np.array([0.2, 0.9, 0.3, 0.4])
+    named_right = np.array([True, True, False, True, True, True, True])
+    employees = np.array([0.2, 0.9, 0.3, 0.4, 0.1, 0.7, 0.25])
     strangers = np.array([0.45, 0.8, 0.7, 0.6, 0.9])
-    arguments = (named_right, employees, strangers, 0.5)
-    fpir, fnir = numbers(call(function, *arguments), 2)
-    if close(fpir, 0.5) and close(fnir, 0.2):
+    fpir, fnir = numbers(call(function, named_right, employees, strangers, 0.5), 2)
+    if close(fpir, 3 / 7) and close(fnir, 0.2):
         raise Wrong("the order is (fpir, fnir).")
     if close(fpir, 0.8):
         raise Wrong("a stranger is an error when the door *opens*: distance ≤ threshold.")
-    if close(fnir, 0.25):
+    if close(fnir, 4 / 7):
+        raise Wrong("fnir is the share of employees who are *not* recognised.")
+    if close(fnir, 2 / 7):
         raise Wrong("an employee within the threshold but under a wrong name was not recognised.")
+    if close(fnir, 1 / 7):
+        raise Wrong("an employee under the right name but beyond the threshold was rejected.")
     if close(fnir, 0.0):
         raise Wrong("an employee is missed if rejected *or* misnamed, not only if both.")
     if not close(fpir, 0.2):
         raise Wrong("one of five strangers is within 0.5: fpir = 0.2.")
-    if not close(fnir, 0.5):
-        raise Wrong("of four employees one is too far and one is misnamed: fnir = 0.5.")
+    if not close(fnir, 3 / 7):
+        raise Wrong("of seven employees two are too far and one is misnamed: fnir = 3/7.")
     fpir, fnir = numbers(call(function, named_right, employees, strangers, 0.45), 2)
     if not close(fpir, 0.2):
         raise Wrong("a distance equal to the threshold is accepted.")
     fpir, fnir = numbers(call(function, named_right, employees, strangers, 0.4), 2)
-    if not close(fnir, 0.5):
+    if not close(fpir, 0.0):
+        raise Wrong("at threshold 0.4 no stranger gets in: fpir = 0.")
+    if not close(fnir, 3 / 7):
         raise Wrong("an employee at exactly the threshold is accepted.")

@@ -9,10 +9,11 @@ from course_utils.plots.rates import (
     plot_intervals,
     plot_open_set,
 )
-from course_utils.plots.style import COLORS, use_course_style
+from course_utils.plots.style import COLORS, METHOD_COLORS, use_course_style
 
 __all__ = [
     "COLORS",
+    "METHOD_COLORS",
     "plot_det",
     "plot_distance_histograms",
     "plot_error_rates",

@@ -7,7 +7,7 @@ from matplotlib.axes import Axes
 from matplotlib.ticker import FixedFormatter, FixedLocator, NullLocator, PercentFormatter
 from scipy.special import ndtri
 
-from course_utils.plots.style import COLORS, SERIES, axes_or_new
+from course_utils.plots.style import COLORS, axes_or_new, series_colors
 from course_utils.recognition.metrics import (
     ErrorRates,
     IdentificationRates,
@@ -59,7 +59,8 @@ def plot_distance_histograms(
                 label=f"{error}: {wrong.mean():.1%}",
             )
     if threshold is not None:
-        ax.axvline(threshold, color=COLORS["ink"], linewidth=1.5, label="threshold")
+        top = 1.02 * ax.dataLim.ymax
+        ax.plot([threshold] * 2, [0, top], color=COLORS["ink"], linewidth=1.5, label="threshold")
     headroom = 1.2 if threshold is None else 1.4
     ax.set(xlabel="distance", ylabel="density", yticks=[], ylim=(0, headroom * ax.dataLim.ymax))
     ax.legend(loc="upper right", fontsize=9 if threshold is None else 8, ncols=2)
@@ -103,7 +104,7 @@ def plot_det(curves: Mapping[str, ErrorRates], *, ax: Axes | None = None) -> Axe
         The Axes.
     """
     ax = axes_or_new(ax, figsize=(5.2, 4.8))
-    for (name, rates), color in zip(curves.items(), _colors(len(curves)), strict=True):
+    for (name, rates), color in zip(curves.items(), series_colors(curves), strict=True):
         curve = det_curve(rates)
         ax.plot(curve.fmr_deviate, curve.fnmr_deviate, color=color, label=name)
     ends = ndtri(np.array([0.0005, 0.9]))
@@ -134,7 +135,7 @@ def plot_det(curves: Mapping[str, ErrorRates], *, ax: Axes | None = None) -> Axe
 
 
 def plot_open_set(curves: Mapping[str, IdentificationRates], *, ax: Axes | None = None) -> Axes:
-    """What rejecting strangers costs: FNIR against FPIR, a curve a method.
+    """What rejecting strangers costs: FNIR against FPIR, a curve a method, and pure chance.
 
     Args:
         curves: Name of the method → what `identification_rates` returned, with mated and
@@ -145,9 +146,12 @@ def plot_open_set(curves: Mapping[str, IdentificationRates], *, ax: Axes | None 
         The Axes.
     """
     ax = axes_or_new(ax, figsize=(5.6, 4.2))
-    for (name, rates), color in zip(curves.items(), _colors(len(curves)), strict=True):
+    for (name, rates), color in zip(curves.items(), series_colors(curves), strict=True):
         ax.step(rates.fpir, rates.fnir, where="post", color=color, label=name)
-    ax.plot([0, 1], [1, 0], color=COLORS["muted"], linestyle=":", label="a coin tossed a search")
+    for num_people in sorted({len(rates.rank_rates) for rates in curves.values()}):
+        label = f"chance: any of {num_people} names"
+        ends = [1, 1 - 1 / num_people]
+        ax.plot([0, 1], ends, color=COLORS["muted"], linestyle=":", label=label)
     for axis in (ax.xaxis, ax.yaxis):
         axis.set_major_formatter(PercentFormatter(1, decimals=0))
     ax.set(
@@ -180,7 +184,7 @@ def plot_gallery_growth(
         The Axes.
     """
     ax = axes_or_new(ax)
-    for (name, values), color in zip(curves.items(), _colors(len(curves)), strict=True):
+    for (name, values), color in zip(curves.items(), series_colors(curves), strict=True):
         theory = name.startswith(("if", "lecture"))
         shown = sizes[: len(values)]
         ax.plot(shown, values, color=color, linestyle="--" if theory else "-", label=name)
@@ -196,6 +200,7 @@ def plot_intervals(
     intervals: Mapping[str, Interval],
     *,
     chance: float | None = None,
+    color: str | None = None,
     xlabel: str = "rate",
     ax: Axes | None = None,
 ) -> Axes:
@@ -204,6 +209,7 @@ def plot_intervals(
     Args:
         intervals: Name → interval, from top to bottom.
         chance: Drawn as a dotted line if given.
+        color: One colour for all rows; by default each has its own.
         xlabel: What is estimated.
         ax: Where to draw; by default a new figure with a height that fits.
 
@@ -217,11 +223,10 @@ def plot_intervals(
     if num_rows == 0:
         raise ValueError("`intervals` is empty.")
     ax = axes_or_new(ax, figsize=(7.6, 0.9 + 0.42 * num_rows))
-    for row, (interval, color) in enumerate(
-        zip(intervals.values(), _colors(num_rows), strict=True)
-    ):
-        ax.plot([interval.low, interval.high], [row, row], color=color, linewidth=3, alpha=0.5)
-        ax.plot(interval.estimate, row, "o", color=color, markersize=8)
+    colors = series_colors(intervals) if color is None else [color] * num_rows
+    for row, (interval, row_color) in enumerate(zip(intervals.values(), colors, strict=True)):
+        ax.plot([interval.low, interval.high], [row, row], color=row_color, linewidth=3, alpha=0.5)
+        ax.plot(interval.estimate, row, "o", color=row_color, markersize=8)
         ax.annotate(
             f"{interval.estimate:.1%}  [{interval.low:.1%}, {interval.high:.1%}]",
             (interval.high, row),
@@ -240,12 +245,7 @@ def plot_intervals(
     ends = [end for interval in intervals.values() for end in (interval.low, interval.high)]
     ends += [] if chance is None else [chance]
     margin = 0.05 * (max(ends) - min(ends)) or 0.01
-    text_ends = max(interval.high for interval in intervals.values()) + 6 * margin
+    text_ends = max(interval.high for interval in intervals.values()) + 8 * margin
     start = min(ends) - margin
     ax.set_xlim(max(0, start) if min(ends) >= 0 else start, max(max(ends) + 2 * margin, text_ends))
     return ax
-
-
-def _colors(number: int) -> list[str]:
-    """As many colours as needed, in the order of the palette."""
-    return [SERIES[index % len(SERIES)] for index in range(number)]

@@ -1,6 +1,7 @@
 """One look for every figure of the course: colours that the colour-blind can tell apart."""
 
-from collections.abc import Mapping
+import itertools
+from collections.abc import Iterable, Mapping
 from types import MappingProxyType
 
 import matplotlib as mpl
@@ -19,6 +20,15 @@ COLORS: Mapping[str, str] = MappingProxyType(
         "fifth": "#56B4E9",
         "muted": "#999999",
         "ink": "#222222",
+    }
+)
+METHOD_COLORS: Mapping[str, str] = MappingProxyType(
+    {
+        "raw pixels": COLORS["first"],
+        "eigenfaces": COLORS["second"],
+        "Fisherfaces": COLORS["third"],
+        "softmax": COLORS["fourth"],
+        "softmax, K + 1": COLORS["fifth"],
     }
 )
 SERIES = tuple(COLORS[name] for name in ("first", "second", "third", "fourth", "fifth"))
@@ -63,3 +73,9 @@ def use_course_style() -> None:
 def axes_or_new(ax: Axes | None, **figure_options) -> Axes:
     """The given Axes, or those of a new figure."""
     return plt.subplots(**figure_options)[1] if ax is None else ax
+
+
+def series_colors(names: Iterable[str]) -> list[str]:
+    """A colour for each curve: a method's own in every notebook, or the next of the palette."""
+    palette = itertools.cycle(SERIES)
+    return [METHOD_COLORS.get(name) or next(palette) for name in names]

