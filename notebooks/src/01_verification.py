@@ -454,7 +454,7 @@ plt.show()
 
 # %% [markdown] lang="en"
 # **Eigenfaces gain nothing.** The surprise explains itself: PCA keeps the distances between
-# photos as well as it can, so it keeps their errors too. It does so with a few dozen numbers
+# photos as well as it can, so it keeps their errors too. It does so with at most 150 numbers
 # instead of 2,576: worth having, but not a better recogniser.
 #
 # **Fisherfaces seem to gain**, because somebody told them which photos show the same person. But
@@ -463,7 +463,7 @@ plt.show()
 # So: the difference, over the same resampled people, for five deals.
 
 # %% [markdown] lang="zh"
-# **特征脸没有任何进步。** 这个意外其实不难解释：PCA 尽可能保持照片之间的距离，于是连错误也一并保持了。它只用几十个数就代替了
+# **特征脸没有任何进步。** 这个意外其实不难解释：PCA 尽可能保持照片之间的距离，于是连错误也一并保持了。它最多用 150 个数就代替了
 # 2,576 个——这很有用，但它并不是更好的识别器。
 #
 # **Fisher 脸似乎有进步**，因为有人告诉了它们哪些照片是同一个人。但两个区间是重叠的，这算证明了吗？两个区间可以重叠，而*差值*
@@ -498,18 +498,19 @@ ax.axvline(0, color=colors["ink"], linewidth=1)
 plt.show()
 
 # %% [markdown] lang="en"
-# Every deal says the same, hardly any of them could prove it alone, and their mean can: the
-# interval of the mean does not reach 0. Had we shown only the luckiest deal, it would have looked
+# Every deal says the same, but only two of the five could prove it alone. Their mean can: its
+# interval does not reach 0. Had we shown only the luckiest deal, it would have looked
 # like twice the gain of the unluckiest. The gain is real, and smaller than one hopes.
 
 # %% [markdown] lang="zh"
-# 每次分组的结论都一样，但几乎没有哪一次能单独证明它，而它们的平均值可以：平均值的区间不含 0。如果我们只展示运气最好的那一次，
+# 每次分组的结论都一样，但五次中只有两次能单独证明它，而它们的平均值可以：它的区间不含 0。如果我们只展示运气最好的那一次，
 # 看起来的进步会是运气最差那一次的两倍。进步是真的，但比人们希望的要小。
 
 # %%
 assert abs(test_eer["eigenfaces"].estimate - test_eer["raw pixels"].estimate) < 0.01
 assert gain_intervals["mean of the deals"].low > 0
 assert min(gain.mean() for gain in gains) > 0
+assert sum(interval.low > 0 for name, interval in gain_intervals.items() if "mean" not in name) == 2
 assert max(gain.mean() for gain in gains) > 2 * min(gain.mean() for gain in gains)
 
 # %% [markdown] lang="en"
@@ -567,8 +568,8 @@ plt.show()
 # %% [markdown] lang="en"
 # Set on training people, the threshold is a lie: the LDA has pushed exactly these people apart,
 # so strangers seem far away, and in every round at least three times too many get in. Set on
-# calibration people it is of the right size, but scatters from half of what we asked for to three
-# times that, because ten people are few. Published thresholds ("use 0.6") come from other people, other cameras and other light: measure before
+# calibration people it is of the right size, but scatters from less than half of what we asked for
+# to three times that, because ten people are few. Published thresholds ("use 0.6") come from other people, other cameras and other light: measure before
 # you trust one.
 #
 # And ten people cannot support just any promise. By the **rule of three**, to claim an FMR of
@@ -576,7 +577,7 @@ plt.show()
 
 # %% [markdown] lang="zh"
 # 在训练组身上设定的阈值是骗人的：LDA 恰好把这些人推开了，所以陌生人看起来都很远，结果每一轮放进来的人至少是要求的三倍。
-# 在校准组身上设定的阈值大小合适，但很分散，从要求的一半到三倍，因为十个人太少了。公开发布的阈值（“用 0.6 就行”）来自别的人、
+# 在校准组身上设定的阈值大小合适，但很分散，从不到要求的一半到三倍，因为十个人太少了。公开发布的阈值（“用 0.6 就行”）来自别的人、
 # 别的相机和别的光照：先测量，再相信。
 #
 # 而且十个人支撑不了任意的承诺。按照**三法则**（rule of three），要声称 FMR 为 1/1,000，至少需要 3,000 次没有差错的比较。
@@ -730,7 +731,7 @@ print(f"photos that match nobody falsely: {never:.0%}; if independent: {0.99**39
 
 # %% [markdown] lang="en"
 # Nearly half of the photos never match anybody falsely, however large the gallery; a few match with
-# dozens. Errors come in clusters: a photo that is near to *one* stranger (grey, average, blurred)
+# more than twenty. Errors come in clusters: a photo that is near to *one* stranger (grey, average, blurred)
 # is near to many. Once the door has erred on it, further errors cost nothing. So the rate of a
 # photo, $p_i$, replaces the mean rate $p$:
 #
@@ -741,7 +742,7 @@ print(f"photos that match nobody falsely: {never:.0%}; if independent: {0.99**39
 # correction a little, because a gallery never holds two photos of one person:
 
 # %% [markdown] lang="zh"
-# 将近一半的照片，无论图库多大，都从不误匹配任何人；少数照片却与几十张误匹配。错误是成团出现的：一张与*某个*陌生人相近的照片
+# 将近一半的照片，无论图库多大，都从不误匹配任何人；少数照片却与二十多张误匹配。错误是成团出现的：一张与*某个*陌生人相近的照片
 # （偏灰、平均、模糊）往往与很多人都相近。门在它身上错过一次之后，再错就不再增加什么了。所以应当用每张照片自己的比率
 # $p_i$ 代替平均值 $p$：
 #
@@ -884,8 +885,8 @@ exercises.check_identification_error(solution_identification_error)
 #
 # - **Verification** is 1:1 and errs by FMR and FNMR, which one threshold trades for each other;
 #   the EER and the DET curve compare methods.
-# - **Identification** is 1:K. K % is a good rule for small K·p and an upper bound beyond;
-#   1 − (1 − p)^K is too high as well, since false matches cluster on some people.
+# - **Identification** is 1:K. K % is a good rule for small K·p and an upper bound beyond; for raw
+#   pixels 1 − (1 − p)^K is too high as well, since false matches cluster on some photos.
 # - **Intervals** are over people: 40 people are 40 facts, whatever the number of pairs.
 # - **Thresholds** are set on people who are neither trained on nor tested. Ten are few.
 # - **Eigenfaces** err like pixels; **Fisherfaces**, which were told who is who, err a little less. Beating
@@ -903,7 +904,7 @@ exercises.check_identification_error(solution_identification_error)
 # ## 小结
 #
 # - **验证**是 1:1，错误率是 FMR 和 FNMR，一个阈值在两者之间权衡；EER 和 DET 曲线用来比较方法。
-# - **识别**是 1:K。当 K·p 很小时，K % 是个好规则，之后它只是上界；1 − (1 − p)^K 也偏高，因为误匹配集中在某些人身上。
+# - **识别**是 1:K。当 K·p 很小时，K % 是个好规则，之后它只是上界；对原始像素来说，1 − (1 − p)^K 也偏高，因为误匹配集中在某些照片上。
 # - **置信区间**按人计算：40 个人就是 40 个事实，无论有多少对照片。
 # - **阈值**要在既不参与训练也不参与测试的人身上设定。十个人很少。
 # - **特征脸**与像素错得一样多；**Fisher 脸**知道谁是谁，所以错得少一些。超过它们，是后面各个网络的任务。

@@ -11,7 +11,7 @@
 # - measure both errors of such a door, on strangers who had no part in building it.
 #
 # **You need** notebook 01 (distances, Fisherfaces, FPIR, intervals over people) and a first idea
-# of a convolutional network. **Run time:** about 80 seconds on 2 CPU cores, most of it for
+# of a convolutional network. **Run time:** about 90 seconds on 2 CPU cores, most of it for
 # training 27 small networks.
 
 # %% [markdown] lang="zh"
@@ -26,7 +26,7 @@
 # - 在没有参与建门的陌生人身上，测量这扇门的两种错误。
 #
 # **你需要** 01（距离、Fisher 脸、FPIR、按人计算的区间），以及对卷积网络的初步了解。
-# **运行时间：** 双核 CPU 约 80 秒，大部分用于训练 27 个小网络。
+# **运行时间：** 双核 CPU 约 90 秒，大部分用于训练 27 个小网络。
 
 # %% tags=["setup"]
 import matplotlib.pyplot as plt
@@ -372,7 +372,7 @@ assert (changed["softmax"] & ~to_newcomer["softmax"]).any()
 # %% [markdown] lang="en"
 # Retraining for Ann has changed what the door thinks of Bob. Nobody asked for that, and somebody
 # would have to test it. (To be fair: one could keep the trunk and retrain only the output layer,
-# (128 + 1) · 9 numbers. That is faster, and still ties everybody to everybody.)
+# (128 + 1) · 9 numbers. It would still tie everybody to everybody.)
 #
 # ## 4 · Recognise by the smallest distance
 #
@@ -383,7 +383,7 @@ assert (changed["softmax"] & ~to_newcomer["softmax"]).any()
 
 # %% [markdown] lang="zh"
 # 为安娜重新训练，却改变了门对鲍勃的看法。没有人要求这样，却得有人去测试。（公平地说：也可以保留主干，只重新训练输出层，
-# 即 (128 + 1) · 9 个数。这样更快，但仍把所有人绑在一起。）
+# 即 (128 + 1) · 9 个数。但它仍把所有人绑在一起。）
 #
 # ## 4 · 按最小距离识别
 #
@@ -580,9 +580,8 @@ for method, rates in curves.items():
     print(f"right name without rejection: {rates.rank_rates[0]:.0%}")
 
 # %% [markdown] lang="en"
-# Where the doors differed by little in naming employees, they differ by much in rejecting
-# strangers. At one named stranger in ten, the softmax misses well over half as many again as a
-# plain distance does. The class *nobody* helps, but not enough: it has learned what sixteen
+# The doors differ in naming employees, and far more in rejecting strangers. At one named stranger
+# in ten, the softmax misses more than one and a half times as many employees as a plain distance. The class *nobody* helps, but not enough: it has learned what sixteen
 # background people look like, not what a stranger is. Distances do best, and raw pixels are as
 # good as Fisherfaces here: **what a door needs is a good $d$, and that is still to be learned.**
 # (The first figure also shows how far a threshold set on eight people may miss its target.)
@@ -591,7 +590,7 @@ for method, rates in curves.items():
 # notebooks 03 (Siamese networks), 04 (triplet loss) and 05 (a published encoder).
 
 # %% [markdown] lang="zh"
-# 这几扇门在叫出员工名字时相差不大，在拒绝陌生人时却相差很大。当每十个陌生人中有一个得到名字时，softmax 漏掉的员工比普通距离多出一半以上。
+# 这几扇门在叫出员工名字时有差别，在拒绝陌生人时差别大得多。当每十个陌生人中有一个得到名字时，softmax 漏掉的员工是普通距离的一倍半以上。
 # “都不是”这一类有所帮助，但还不够：它学到的是十六个背景人物的样子，而不是“陌生人”是什么。距离做得最好，而且在这里原始像素与
 # Fisher 脸不相上下：**一扇门需要的是好的 $d$，而它还有待学习。**（第一幅图还说明，在八个人身上设定的阈值可能偏离目标多远。）
 #
