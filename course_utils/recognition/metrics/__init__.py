@@ -16,14 +16,12 @@ from course_utils.recognition.metrics.intervals import (
     bootstrap_mean,
     bootstrap_pairs,
 )
+from course_utils.recognition.metrics.pairs import Pairs, all_pairs, concatenate_pairs
 from course_utils.recognition.metrics.verification import (
     DetCurve,
     EqualErrorRate,
     ErrorRates,
     InsufficientPairsWarning,
-    Pairs,
-    all_pairs,
-    concatenate_pairs,
     det_curve,
     equal_error_rate,
     error_rates,

@@ -6,7 +6,7 @@ of the others, one photo each.
 
 import numpy as np
 
-from course_utils.recognition.metrics.verification import check_threshold
+from course_utils.recognition.metrics.arguments import check_threshold
 
 
 def fpir_by_gallery_size(distances: np.ndarray, labels: np.ndarray, threshold: float) -> np.ndarray:

@@ -4,7 +4,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from course_utils.recognition.metrics.verification import as_distances, check_threshold
+from course_utils.recognition.metrics.arguments import as_distances, check_threshold
 
 
 @dataclass(frozen=True)

@@ -5,7 +5,8 @@ from typing import NamedTuple
 
 import numpy as np
 
-from course_utils.recognition.metrics.verification import Pairs, as_distances
+from course_utils.recognition.metrics.arguments import as_distances
+from course_utils.recognition.metrics.pairs import Pairs
 
 
 class Interval(NamedTuple):

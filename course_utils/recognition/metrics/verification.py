@@ -1,41 +1,17 @@
 """Errors of verification, 1:1: is the distance of two photos small enough?"""
 
 import warnings
-from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import NamedTuple
 
 import numpy as np
 from scipy.special import ndtri
 
+from course_utils.recognition.metrics.arguments import as_distances, check_threshold
+
 
 class InsufficientPairsWarning(UserWarning):
     """There are too few comparisons to support the error rate that was asked for."""
-
-
-@dataclass(frozen=True)
-class Pairs:
-    """Compared photos: how far apart, and who is on them.
-
-    Attributes:
-        distances: Shape (num_pairs,), float.
-        first: Identity on the first photo of each pair, shape (num_pairs,).
-        second: Identity on the second photo, shape (num_pairs,).
-    """
-
-    distances: np.ndarray
-    first: np.ndarray
-    second: np.ndarray
-
-    @property
-    def genuine(self) -> np.ndarray:
-        """Distances between two photos of one person."""
-        return self.distances[self.first == self.second]
-
-    @property
-    def impostor(self) -> np.ndarray:
-        """Distances between photos of two people."""
-        return self.distances[self.first != self.second]
 
 
 @dataclass(frozen=True)
@@ -83,57 +59,6 @@ class DetCurve(NamedTuple):
     fnmr: np.ndarray
     fmr_deviate: np.ndarray
     fnmr_deviate: np.ndarray
-
-
-def all_pairs(distances: np.ndarray, labels: np.ndarray) -> Pairs:
-    """Every photo against every other, each pair once.
-
-    Args:
-        distances: Distances between all photos, shape (num_photos, num_photos); the part above
-            the diagonal is read.
-        labels: Identity on each photo, shape (num_photos,).
-
-    Returns:
-        `Pairs` of num_photos · (num_photos − 1) / 2 comparisons.
-
-    Raises:
-        ValueError: If the shapes do not agree.
-
-    Example:
-        >>> pairs = all_pairs(np.array([[0, 1, 5], [1, 0, 6], [5, 6, 0]]), np.array([0, 0, 1]))
-        >>> pairs.genuine.tolist(), pairs.impostor.tolist()
-        ([1.0], [5.0, 6.0])
-
-    Lecture: section 1, notebook 01.
-    """
-    distances, labels = np.asarray(distances), np.asarray(labels)
-    if labels.ndim != 1 or distances.shape != (labels.size, labels.size):
-        raise ValueError(
-            "`distances` must be a square matrix with a row and a column for each label. "
-            f"Received: distances.shape={distances.shape}, labels.shape={labels.shape}."
-        )
-    row, column = np.triu_indices(labels.size, k=1)
-    return Pairs(distances[row, column].astype(np.float64), labels[row], labels[column])
-
-
-def concatenate_pairs(parts: Sequence[Pairs]) -> Pairs:
-    """The comparisons of several test groups as one, for instance of several folds.
-
-    Args:
-        parts: At least one `Pairs`.
-
-    Returns:
-        `Pairs` in the given order.
-
-    Raises:
-        ValueError: If `parts` is empty.
-    """
-    return Pairs(
-        *(
-            np.concatenate([getattr(part, name) for part in parts])
-            for name in ("distances", "first", "second")
-        )
-    )
 
 
 def error_rates(genuine_distances: np.ndarray, impostor_distances: np.ndarray) -> ErrorRates:
@@ -304,23 +229,3 @@ def det_curve(rates: ErrorRates) -> DetCurve:
     inside = (rates.fmr > 0) & (rates.fmr < 1) & (rates.fnmr > 0) & (rates.fnmr < 1)
     fmr, fnmr = rates.fmr[inside], rates.fnmr[inside]
     return DetCurve(fmr, fnmr, ndtri(fmr), ndtri(fnmr))
-
-
-def as_distances(name: str, values: np.ndarray) -> np.ndarray:
-    """The values as a flat float64 array, checked: not empty, real numbers, no NaN."""
-    values = np.asarray(values)
-    if values.size == 0:
-        raise ValueError(f"`{name}` is empty: a rate of nothing means nothing.")
-    if values.dtype.kind not in "iuf":
-        raise TypeError(f"`{name}` must hold real numbers. Received: dtype {values.dtype}.")
-    values = values.astype(np.float64).ravel()
-    num_nan = int(np.isnan(values).sum())
-    if num_nan:
-        raise ValueError(f"`{name}` must not hold NaN. Received: {num_nan} of {values.size}.")
-    return values
-
-
-def check_threshold(threshold: float) -> None:
-    """Raises a `ValueError` for NaN, to which every distance would compare as too large."""
-    if np.isnan(threshold):
-        raise ValueError("`threshold` must be a number. Received: threshold=nan.")
