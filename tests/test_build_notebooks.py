@@ -248,6 +248,14 @@ CHINESE = '# %% [markdown] lang="zh"\n# {}\n\n'
 NEITHER = "# %% [markdown]\n# {}\n\n"
 
 
+def test_a_line_break_between_chinese_characters_is_not_shown_as_a_space(tool):
+    join = tool.CHINESE_LINE_BREAK.sub
+    assert join("", "第一行，\n第二行") == "第一行，第二行"
+    assert join("", "- 列表项的\n  下一行") == "- 列表项的下一行"
+    assert join("", "“引\n文”") == "“引文”"
+    assert join("", "段落。\n\n段落。\n- 项\n**粗**") == "段落。\n\n段落。\n- 项\n**粗**"
+
+
 class TestBadSources:
     @pytest.mark.parametrize(
         ("cells", "message"),

@@ -18,6 +18,7 @@ import copy
 import hashlib
 import json
 import os
+import re
 import sys
 import time
 import tomllib
@@ -42,6 +43,8 @@ LINKS = {
     "en": "[![Open in Colab]({badge})]({colab}) · [中文版](zh/{name}.ipynb)",
     "zh": "[![在 Colab 中打开]({badge})]({colab}) · [English](../{name}.ipynb)",
 }
+# Between two Chinese characters a line break of the source would be shown as a space.
+CHINESE_LINE_BREAK = re.compile(r"(?<=[\u2e80-\uffef“”])\n {0,3}(?=[\u2e80-\uffef“”])")
 BADGE = "https://colab.research.google.com/assets/colab-badge.svg"
 NOTEBOOK_METADATA = {
     "kernelspec": {
@@ -91,7 +94,7 @@ def render(source: Path, language: str, repository_url: str) -> nbformat.Noteboo
         if cell.cell_type == "markdown":
             if cell.metadata["lang"] != language:
                 continue
-            text = cell.source
+            text = CHINESE_LINE_BREAK.sub("", cell.source) if language == "zh" else cell.source
             if not rendered:
                 links = LINKS[language].format(
                     badge=BADGE, colab=colab_link(name, language, repository_url), name=name

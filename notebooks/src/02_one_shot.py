@@ -5,8 +5,9 @@
 # their photos without a single mistake. Then a stranger walks up, and it opens, 99 % sure.
 #
 # **After this you can**
-# - show why a softmax classifier fails with one photo a person, and when it stops failing;
-# - say what a newcomer costs: a new output layer and a new training, against one stored encoding;
+# - show what a softmax classifier makes of one photo a person, and how much two more help;
+# - say what a newcomer costs: a new output layer and a new training, against one stored
+#   embedding;
 # - recognise by the smallest distance $d$, and answer *nobody* when every $d$ is large;
 # - measure both errors of such a door, on strangers who had no part in building it.
 #
@@ -17,13 +18,14 @@
 # %% [markdown] lang="zh"
 # # 02 · 单样本学习：办公室的门
 #
-# *八位同事，每人一张照片，明天这扇门就得认识他们。* 分类器把这些照片学得一个不错。然后来了一个陌生人，门开了，还有 99 % 的把握。
+# *八位同事，每人一张照片，明天这扇门就得认识他们。* 分类器把这八张照片全记住了，一张也没认错。可是来了一个陌生人，门
+# 照样打开，还自称有 99 % 的把握。
 #
 # **学完本节，你能够**
-# - 说明每人只有一张照片时 softmax 分类器为什么会失败，以及什么时候不再失败；
-# - 说出一位新同事的代价：一个新的输出层加一次重新训练，还是存一个编码；
+# - 说明每人只有一张照片时 softmax 分类器表现如何，多给两张又有多大帮助；
+# - 说明来一位新同事的代价：是换一个输出层、重新训练一遍，还是只多存一个嵌入；
 # - 按最小距离 $d$ 识别，并在所有 $d$ 都很大时回答“查无此人”；
-# - 在没有参与建门的陌生人身上，测量这扇门的两种错误。
+# - 用既没参与训练、也没参与设定阈值的陌生人，测量这扇门的两种错误率。
 #
 # **你需要** 01（距离、Fisher 脸、FPIR、按人计算的区间），以及对卷积网络的初步了解。
 # **运行时间：** 双核 CPU 约 90 秒，大部分用于训练 27 个小网络。
@@ -118,7 +120,9 @@ plt.show()
 #
 # $$\hat y_k = \frac{e^{z_k}}{\sum_j e^{z_j}}, \qquad \textstyle\sum_k \hat y_k = 1,$$
 #
-# trained with cross-entropy, the method that works so well on ImageNet.
+# trained with cross-entropy, the method that works so well on ImageNet. (It starts from random
+# weights, without augmentation or tuning. A pretrained network would bring in what others' photos
+# taught it, and that is where we are heading.)
 
 # %% [markdown] lang="zh"
 # ## 2 · 最容易想到的门：softmax 分类器
@@ -127,7 +131,8 @@ plt.show()
 #
 # $$\hat y_k = \frac{e^{z_k}}{\sum_j e^{z_j}}, \qquad \textstyle\sum_k \hat y_k = 1,$$
 #
-# 用交叉熵训练——正是在 ImageNet 上大获成功的方法。
+# 用交叉熵训练——正是在 ImageNet 上大获成功的方法。（它从随机权重开始，没有数据增强，也没有调参。若用预训练网络，就等于
+# 借用了从别人照片中学到的知识——那正是我们后面要走的路。）
 
 # %%
 import keras
@@ -203,7 +208,7 @@ for office in offices:
     office["encoder"] = fit_fisherfaces(office)
     office["Fisherfaces"] = office["encoder"].transform(pixels)
     office["raw pixels"] = pixels
-print("a Fisherface encoding has", offices[0]["Fisherfaces"].shape[1], "numbers")
+print("a Fisherface embedding has", offices[0]["Fisherfaces"].shape[1], "numbers")
 
 # %% [markdown] lang="en"
 # Now all five offices, with one to five photos of each employee, always tested on the same five
@@ -259,21 +264,26 @@ print(
 )
 
 # %% [markdown] lang="en"
-# **The surprise:** with one photo the trained network is *no better than raw pixels*, which learned
-# nothing at all. Fisherfaces do better with the same single photo, since other people have
-# taught them what varies. With three photos the softmax has caught up. So the lecture's
-# first objection is about *few photos*, and it is true exactly there.
+# **The surprise:** with one photo the trained network is *no better than raw pixels*, which
+# learned nothing at all. Fisherfaces, which other people have taught what varies, come out
+# highest with the same single photo, but their lead over raw pixels is well within the intervals.
+# Now look along the rows: two more photos a person are worth more than any choice of method, and
+# from three photos on the three methods can hardly be told apart. So the lecture's first
+# objection is about *few photos*. It weighs on every method, and training a network does not lift
+# it.
 
 # %% [markdown] lang="zh"
-# **意外之处：** 只有一张照片时，训练出来的网络*并不比原始像素好*，而后者什么都没学。用同样的一张照片，Fisher 脸做得更好，
-# 因为别的人已经教会了它们什么会变化。到了三张照片，softmax 就追上来了。所以课堂的第一条批评针对的是*照片太少*，
-# 而且恰好只在那里成立。
+# **意外之处：** 只有一张照片时，训练出来的网络*并不比原始像素好*，而后者什么都没学。同样只用一张照片，从别人身上学过“
+# 什么会变化”的 Fisher 脸得分最高，但它比原始像素高出的那一点远在误差范围之内。再横着看：每人多给两张照片，比换任何一
+# 种方法都管用；到了三张以上，三种方法就很难分出高下了。所以课堂的第一条批评说的是*照片太少*：它对每种方法都成立，训练
+# 一个网络也解决不了。
 
 # %%
 one, three = ({name: np.mean(values[n]) for name, values in correct.items()} for n in (1, 3))
-assert one["softmax"] < one["Fisherfaces"] - 0.05
-assert one["softmax"] < one["raw pixels"]
-assert three["softmax"] > three["Fisherfaces"] - 0.05
+assert one["softmax"] < one["raw pixels"] + 0.02
+assert max(one.values()) - min(one.values()) < 0.1
+assert min(three[name] - one[name] for name in one) > 0.05
+assert max(three.values()) - min(three.values()) < 0.05
 
 # %% [markdown] lang="en"
 # ## 3 · A newcomer arrives
@@ -284,7 +294,7 @@ assert three["softmax"] > three["Fisherfaces"] - 0.05
 # %% [markdown] lang="zh"
 # ## 3 · 来了一位新同事
 #
-# 第二条批评：来了第九位同事。输出层只有八列，八个人的权重放不进九个人的层里：
+# 第二条批评：来了第九位同事。输出层只有八列，八个人的权重装不进九个人的输出层：
 
 # %%
 office = offices[0]
@@ -298,10 +308,12 @@ except ValueError as error:
 
 # %% [markdown] lang="en"
 # So it is trained again, on everybody's photos, which must therefore all be kept. The alternative
-# keeps $f$ and adds one encoding: $f(x)$ of one photo.
+# keeps the encoder $f$ (here: Fisherfaces) and stores one more embedding, the lecture's *encoding*:
+# $f(x)$ of one photo. The stored embeddings are the **gallery**, each of them a **template**.
 
 # %% [markdown] lang="zh"
-# 于是只能用所有人的照片重新训练，所以这些照片必须全部保留。另一种做法保持 $f$ 不变，只增加一个编码：一张照片的 $f(x)$。
+# 于是只能用所有人的照片重新训练，所以这些照片必须全部保留。另一种做法是编码器 $f$（这里是 Fisher 脸）保持不变，只多存
+# 一个嵌入（课堂上说的“编码”），即一张照片的 $f(x)$。存下来的嵌入合起来叫**图库**，其中每一个叫**模板**。
 
 # %% tags=["nbval-ignore-output"]
 import time
@@ -330,14 +342,11 @@ print(f"ratio: {seconds_retraining / seconds_encoding:,.0f}")
 
 # %% tags=["nbval-ignore-output"]
 _, ax = plt.subplots(figsize=(7.6, 1.7))
-ax.barh(
-    list(costs),
-    list(costs.values()),
-    color=[plots.METHOD_COLORS[name] for name in ("softmax", "Fisherfaces")],
-)
-ax.set(xscale="log", xlabel="seconds to admit one newcomer (logarithmic)")
-ax.grid(axis="y", visible=False)
-ax.invert_yaxis()
+for row, (seconds, name) in enumerate(zip(costs.values(), ("softmax", "Fisherfaces"), strict=True)):
+    ax.plot(seconds, row, "o", markersize=10, color=plots.METHOD_COLORS[name])
+    ax.annotate(f"{seconds:.2g} s", (seconds, row), (10, -4), textcoords="offset points")
+ax.set_yticks([0, 1], list(costs))
+ax.set(xscale="log", xlim=(1e-4, 20), ylim=(1.5, -0.5), xlabel="seconds to admit one newcomer")
 plt.show()
 
 # %% [markdown] lang="en"
@@ -372,24 +381,27 @@ assert (changed["softmax"] & ~to_newcomer["softmax"]).any()
 # %% [markdown] lang="en"
 # Retraining for Ann has changed what the door thinks of Bob. Nobody asked for that, and somebody
 # would have to test it. (To be fair: one could keep the trunk and retrain only the output layer,
-# (128 + 1) · 9 numbers. It would still tie everybody to everybody.)
+# (128 + 1) · 9 numbers. It would still tie everybody to everybody. How much of the change is the
+# newcomer, and how much just another random start, we did not separate. Nor do the seconds above
+# count fitting the encoder, which is done once.)
 #
 # ## 4 · Recognise by the smallest distance
 #
 # The lecture's answer is the **similarity function** $d$: small for one person, large for two.
-# Recognition is then a search through the **gallery**, the stored encodings:
+# Recognition is then a search through the gallery:
 #
 # $$\text{answer}(x) = \begin{cases}\arg\min_k d(x, x^{(k)}) & \text{if } \min_k d(x, x^{(k)}) \le t,\\ \text{nobody} & \text{otherwise.}\end{cases}$$
 
 # %% [markdown] lang="zh"
-# 为安娜重新训练，却改变了门对鲍勃的看法。没有人要求这样，却得有人去测试。（公平地说：也可以保留主干，只重新训练输出层，
-# 即 (128 + 1) · 9 个数。但它仍把所有人绑在一起。）
+# 为了加进安娜而重新训练，却连门对鲍勃的判断也变了。谁也没要求这样，却得有人重新测一遍。（公平地说：也可以保留主干，只
+# 重新训练输出层，即 (128 + 1) · 9 个数。但它仍把所有人绑在一起。上面的变化中，多少由新同事引起、多少只是随机初始值不
+# 同，这里没有区分；秒数也没有算拟合编码器的时间，那只需做一次。）
 #
 # ## 4 · 按最小距离识别
 #
-# 课堂给出的答案是**相似函数** $d$：同一个人就小，不同的人就大。于是识别就是在**图库**（gallery，即存储的编码）中查找：
+# 课堂给出的答案是**相似函数** $d$：同一个人就小，不同的人就大。于是识别就是在图库（gallery）中查找：
 #
-# $$\text{answer}(x) = \begin{cases}\arg\min_k d(x, x^{(k)}) & \text{若 } \min_k d(x, x^{(k)}) \le t,\\ \text{查无此人} & \text{否则。}\end{cases}$$
+# $$\text{回答}(x) = \begin{cases}\arg\min_k d(x, x^{(k)}) & \text{若 } \min_k d(x, x^{(k)}) \le t,\\ \text{查无此人} & \text{否则。}\end{cases}$$
 
 
 # %%
@@ -413,7 +425,7 @@ def distances_to_gallery(office, index, method):
 # the two agree?
 
 # %% [markdown] lang="zh"
-# softmax 也可以参加：当它确信是员工 $k$ 时，$1 - \hat y_k$ 就小。这样每扇门都说同一种语言，可以统统用包里的
+# softmax 也能这样用：当它确信是员工 $k$ 时，$1 - \hat y_k$ 就小。这样每扇门都说同一种语言，可以统统用程序包里的
 # `identification_rates` 来测量。先看看两种算法是否一致：
 
 # %%
@@ -498,8 +510,8 @@ print(f"softmax more than 90 % sure: of {sure_of_employees:.0%} of the employees
 print(f"and {sure_of_strangers:.0%} of the strangers' photos")
 
 # %% [markdown] lang="en"
-# Of about half of the strangers the softmax is more than 90 % sure: its output says which of
-# eight is the *most* likely, not whether *any* of them is. The smallest distance knows
+# For about half of the strangers' photos the softmax is more than 90 % sure: its output says
+# which of eight is the *most* likely, not whether *any* of them is. The smallest distance knows
 # the difference between near and far, though with one photo and Fisherfaces the two still
 # overlap.
 #
@@ -508,11 +520,11 @@ print(f"and {sure_of_strangers:.0%} of the strangers' photos")
 # would do well by saying *nobody* to everyone.
 
 # %% [markdown] lang="zh"
-# 对大约一半的陌生人，softmax 都有超过 90 % 的把握：它的输出说的是八个人中*谁最*可能，而不是其中*有没有*这个人。
-# 最小距离则知道远近之别，尽管只有一张照片、只用 Fisher 脸时两者仍有重叠。
+# 对陌生人的大约一半照片，softmax 都有超过 90 % 的把握：它的输出说的是八个人中*谁最*可能，而不是其中*有没有*这个人。最
+# 小距离则知道远近之别，尽管只有一张照片、只用 Fisher 脸时两者仍有重叠。
 #
-# **能不能教它？** 课堂提到的 $K+1$ 个输出：增加第九类“都不是”，用 160 张背景照片训练。它们的总权重与八位员工的照片相同，
-# 否则网络只要对所有人都说“都不是”就能得到不错的成绩。
+# **能不能教它？** 课堂提到的 $K+1$ 个输出：增加第九类“查无此人”，用 160 张背景照片训练。它们的总权重与八位员工的照片
+# 相同，否则网络只要对所有人都说“查无此人”就能得到不错的成绩。
 
 # %% tags=["nbval-ignore-output"]
 for seed, office in enumerate(offices):
@@ -531,12 +543,15 @@ for seed, office in enumerate(offices):
 # ## 6 · Four doors, one test
 #
 # For each office and each door the threshold is set on the *calibration* people: at most 10 % of
-# their photos may get a name. Then the *strangers* come, whom nobody has seen before.
+# their photos may get a name. Then the *strangers* come, whom no door has seen before. For the
+# second figure each office's distances are shifted by its own threshold before the five are
+# pooled.
 
 # %% [markdown] lang="zh"
 # ## 6 · 四扇门，一场测试
 #
-# 对每间办公室、每扇门，阈值都在*校准组*身上设定：他们的照片最多 10 % 可以得到名字。然后来的是*陌生人*，谁也没有见过他们。
+# 对每间办公室、每扇门，阈值都在*校准组*身上设定：他们的照片最多 10 % 可以得到名字。然后来的是*陌生人*，没有一扇门见过
+# 他们。画第二幅图时，先把每间办公室的距离减去各自的阈值，再合在一起。
 
 # %% tags=["nbval-ignore-output"]
 METHODS = ("softmax", "softmax, K + 1", "raw pixels", "Fisherfaces")
@@ -581,20 +596,29 @@ for method, rates in curves.items():
 
 # %% [markdown] lang="en"
 # The doors differ in naming employees, and far more in rejecting strangers. At one named stranger
-# in ten, the softmax misses more than one and a half times as many employees as a plain distance. The class *nobody* helps, but not enough: it has learned what sixteen
-# background people look like, not what a stranger is. Distances do best, and raw pixels are as
-# good as Fisherfaces here: **what a door needs is a good $d$, and that is still to be learned.**
-# (The first figure also shows how far a threshold set on eight people may miss its target.)
+# in ten, the softmax misses more than one and a half times as many employees as a plain distance.
+# The class *nobody* helps at this point, but not enough, and it costs right names. A likely
+# reason: sixteen background people do not stand for every stranger. Distances do best, and raw
+# pixels are as good as Fisherfaces here: **what a door needs is a good $d$, and that is still to be learned.**
+# (Read the first figure with care. Its panels belong together: Fisherfaces let in far fewer
+# strangers than asked and pay for it with employees, so compare doors in the second figure, at
+# one FPIR. And its intervals hold each threshold fixed: that one of them misses the 10 %
+# altogether shows how far a threshold set on eight people can be off.)
 #
-# And honestly: a door that misses a third of its colleagues is no door. It is the yardstick for
-# notebooks 03 (Siamese networks), 04 (triplet loss) and 05 (a published encoder).
+# And honestly: a door that misses more than a third of its colleagues' photos is no door. It is
+# the yardstick for notebooks 03 (Siamese networks), 04 (triplet loss) and 05 (a published
+# encoder).
 
 # %% [markdown] lang="zh"
-# 这几扇门在叫出员工名字时有差别，在拒绝陌生人时差别大得多。当每十个陌生人中有一个得到名字时，softmax 漏掉的员工是普通距离的一倍半以上。
-# “都不是”这一类有所帮助，但还不够：它学到的是十六个背景人物的样子，而不是“陌生人”是什么。距离做得最好，而且在这里原始像素与
-# Fisher 脸不相上下：**一扇门需要的是好的 $d$，而它还有待学习。**（第一幅图还说明，在八个人身上设定的阈值可能偏离目标多远。）
+# 这几扇门在叫出员工名字时有差别，在拒绝陌生人时差别大得多。当 FPIR 为 10 % 时，softmax 漏认的员工是直接比较距离的 1.5
+# 倍以上。在这一点上，“查无此人”这一类有所帮助，但还不够，而且叫对的名字也少了。可能的原因是：十六个背景人物代表不了
+# 所有的陌生人。距离做得最好，而且在这里原始像素与 Fisher 脸不相上下：**一扇门需要的是好的 $d$，而它还有待学习。**（第
+# 一幅图要小心地读。上下两栏要一起看：Fisher 脸放进来的陌生人远少于要求，代价是多拒绝了员工；所以比较各扇门要看第二幅
+# 图，在同一个 FPIR 上比。另外，图中的区间把阈值当作固定不变：有一个区间根本不含 10 %，可见只在八个人身上设定的阈值会
+# 偏离多远。）
 #
-# 说句老实话：一扇会漏掉三分之一同事的门，算不上门。它是 03（孪生网络）、04（三元组损失）和 05（公开发布的编码器）的尺子。
+# 说句老实话：同事的照片有三分之一以上认不出来，这样的门算不上门。它是 03（孪生网络）、04（三元组损失）和 05（公开发布
+# 的编码器）的尺子。
 
 # %%
 reached = {method: rates.fnir_at_fpir(0.1) for method, rates in curves.items()}
@@ -603,6 +627,7 @@ assert reached["softmax"] > 1.5 * best_distance
 assert best_distance < reached["softmax, K + 1"] < reached["softmax"]
 assert abs(reached["raw pixels"] - reached["Fisherfaces"]) < 0.1
 assert 0.35 < sure_of_strangers < 0.65
+assert curves["softmax, K + 1"].rank_rates[0] < curves["softmax"].rank_rates[0]
 
 # %% [markdown] lang="en"
 # ## 7 · Exercises
@@ -612,7 +637,7 @@ assert 0.35 < sure_of_strangers < 0.65
 # %% [markdown] lang="zh"
 # ## 7 · 练习
 #
-# **练习 1.** 对单个待识别者：识别或拒绝。
+# **练习 1.** 对单个待识别样本：给出名字，或者拒绝。
 
 
 # %% tags=["exercise"]
@@ -633,11 +658,11 @@ def solution_identify(distances, names, threshold):
 exercises.check_identify(solution_identify)
 
 # %% [markdown] lang="en"
-# **Exercise 2.** Somebody gave the door three photos. Whose template is nearest? (Would the mean
-# distance be better? Think of one bad photo.)
+# **Exercise 2.** Some people enrolled three photos each. Whose template is nearest? (Would the
+# mean distance be better? Think of one bad photo.)
 
 # %% [markdown] lang="zh"
-# **练习 2.** 有人给了门三张照片。最近的模板是谁的？（用平均距离会更好吗？想想其中有一张坏照片。）
+# **练习 2.** 有的人登记了三张照片。离得最近的模板是谁的？（用平均距离会更好吗？想想其中有一张坏照片。）
 
 
 # %% tags=["exercise"]
@@ -657,11 +682,11 @@ def solution_nearest_person(distances, template_labels):
 exercises.check_nearest_person(solution_nearest_person)
 
 # %% [markdown] lang="en"
-# **Exercise 3.** How many numbers does the output layer have once one more person joins an office
-# of `num_people`?
+# **Exercise 3.** How many parameters (weights and biases) does the output layer have once one
+# more person joins an office of `num_people`?
 
 # %% [markdown] lang="zh"
-# **练习 3.** 在一个有 `num_people` 人的办公室里再来一个人，输出层共有多少个数？
+# **练习 3.** 在一个有 `num_people` 人的办公室里再来一个人，输出层共有多少个参数（权重和偏置）？
 
 
 # %% tags=["exercise"]
@@ -683,9 +708,11 @@ exercises.check_output_layer_parameters(solution_output_layer_parameters)
 # %% [markdown] lang="en"
 # **Exercise 4.** Measure a door. You get, for each photo of an employee, whether the nearest name
 # is right and the smallest distance, and for each photo of a stranger the smallest distance.
+# Return FPIR and FNIR.
 
 # %% [markdown] lang="zh"
-# **练习 4.** 测量一扇门。对员工的每张照片，给出最近的名字是否正确以及最小距离；对陌生人的每张照片，给出最小距离。
+# **练习 4.** 测量一扇门。对员工的每张照片，已知最近的名字是否正确以及最小距离；对陌生人的每张照片，已知最小距离。求
+# FPIR 和 FNIR。
 
 
 # %% tags=["exercise"]
@@ -708,12 +735,12 @@ exercises.check_open_set_rates(solution_open_set_rates)
 # %% [markdown] lang="en"
 # ## Summary
 #
-# - **One photo a person** teaches a softmax classifier photos, not people; with three it is fine.
-#   What helps with one is knowledge from *other* people.
+# - **One photo a person** is hard for every method, and a trained softmax does no better with it
+#   than raw pixels. From three photos on they hardly differ.
 # - **A newcomer** means a new output layer, a new training and a new test of everybody; a gallery
-#   takes one more encoding.
-# - **The smallest $d$** names, and a threshold on it rejects. A softmax cannot say *nobody*: its
-#   outputs add up to 1 whoever comes.
+#   takes one more embedding.
+# - **The smallest $d$** names, and a threshold on it rejects. A softmax has no output for *nobody*;
+#   a threshold on its certainty, or a class of its own, rejects strangers less well.
 # - **FPIR and FNIR** belong together, on strangers whom neither training nor threshold has seen.
 #
 # **References.** Koch, Zemel, Salakhutdinov, "Siamese neural networks for one-shot image
@@ -726,9 +753,10 @@ exercises.check_open_set_rates(solution_open_set_rates)
 # %% [markdown] lang="zh"
 # ## 小结
 #
-# - **每人一张照片**，softmax 分类器学到的是照片，而不是人；有三张就没问题了。只有一张时，有用的是从*别的*人身上学来的知识。
-# - **来一位新同事**，就意味着新的输出层、重新训练、对所有人重新测试；而图库只需再加一个编码。
-# - **最小的 $d$** 给出名字，对它设阈值就能拒绝。softmax 说不出“查无此人”：无论谁来，它的输出之和都是 1。
+# - **每人一张照片**，对每种方法都很难，训练出来的 softmax 也并不比原始像素好；从三张起，各种方法就相差无几了。
+# - **来一位新同事**，就意味着新的输出层、重新训练、对所有人重新测试；而图库只需再加一个嵌入。
+# - **最小的 $d$** 给出名字，对它设阈值就能拒绝。softmax 没有“查无此人”这个输出；给它的把握设阈值，或者单独加一类，拒
+#   绝陌生人的效果都不如距离。
 # - **FPIR 和 FNIR** 要一起看，而且要在训练和阈值都没有见过的陌生人身上测量。
 #
 # **参考文献.** Koch、Zemel、Salakhutdinov，“Siamese neural networks for one-shot image recognition”，2015 ·
