@@ -321,7 +321,7 @@ class TestTheSearches:
         ("text", "found"),
         [
             ("saved to /home/ann/x.png", True),
-            ("File '/work/main/course_utils/data.py'", True),
+            ("File '/home/ann/course_utils/data.py'", True),
             (r"C:\Users\ann", True),
             ("lib/python3.11/site-packages/keras", True),
             ("see /tmp/x", True),
