@@ -123,7 +123,7 @@ def _restored(path: Path) -> bytes:
             b"\n".join(pieces[:position]) + b"\r\n" + b"\n".join(pieces[position:])
             for position in range(HEADER.count(b"\n") + 1, len(pieces))
         )
-        return min(candidates, key=_roughness)
+        restored = min(candidates, key=_roughness)
     expected = len(HEADER) + IMAGE_SIZE[0] * IMAGE_SIZE[1]
     if len(restored) != expected:
         raise ValueError(f"{len(restored)} bytes after restoring the line ends, not {expected}")
