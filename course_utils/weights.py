@@ -2,15 +2,17 @@
 
 `weights/manifest.json` lists every file with its size, its sha256 and how it was made:
 `{"format": 1, "files": {"name.weights.h5": {"size_bytes": …, "sha256": …, "command": …,
-"seed": …, "data": …, "metrics": {…}}}}`. No file is used before its checksum was compared.
+"seed": …, "data": …, "metrics": {…}, "held_out": […]}}}`. No file is used before its checksum
+was compared.
 """
 
 import hashlib
 import json
-import os
-import tempfile
+from collections.abc import Sequence
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
+
+from course_utils.files import replaced_when_complete
 
 MANIFEST_NAME = "manifest.json"
 MANIFEST_FORMAT = 1
@@ -27,6 +29,7 @@ class WeightsEntry:
         seed: Seed that the command was run with.
         data: Which data trained it and how they were split, in words.
         metrics: What was measured on unseen people: name → number or [estimate, low, high].
+        held_out: Names of the people of the data set who had no part in the training.
     """
 
     size_bytes: int
@@ -35,6 +38,7 @@ class WeightsEntry:
     seed: int
     data: str
     metrics: dict = field(default_factory=dict)
+    held_out: list[str] = field(default_factory=list)
 
 
 def weights_folder() -> Path:
@@ -92,7 +96,32 @@ def read_manifest(folder: Path | str | None = None) -> dict[str, WeightsEntry]:
         ) from error
 
 
-def record_weights(path: Path | str, *, command: str, seed: int, data: str, metrics: dict) -> None:
+def save_weights(model, path: Path | str) -> None:
+    """Writes a model's weights so that a file is whole or not there.
+
+    Args:
+        model: A Keras model.
+        path: File to write or to replace; its name must end in ".weights.h5".
+
+    Raises:
+        ValueError: If the name ends otherwise.
+        FileNotFoundError: If the folder is missing.
+    """
+    if not str(path).endswith(".weights.h5"):
+        raise ValueError(f'`path` must end in ".weights.h5". Received: {path}.')
+    with replaced_when_complete(path) as draft:
+        model.save_weights(draft)
+
+
+def record_weights(
+    path: Path | str,
+    *,
+    command: str,
+    seed: int,
+    data: str,
+    metrics: dict,
+    held_out: Sequence[str] = (),
+) -> None:
     """Writes a finished file of weights into the manifest beside it, atomically.
 
     Args:
@@ -101,6 +130,7 @@ def record_weights(path: Path | str, *, command: str, seed: int, data: str, metr
         seed: Seed that the command was run with.
         data: Which data trained it and how they were split.
         metrics: What was measured on unseen people.
+        held_out: Names of the people who had no part in the training.
 
     Raises:
         FileNotFoundError: If the file is not there.
@@ -110,25 +140,15 @@ def record_weights(path: Path | str, *, command: str, seed: int, data: str, metr
     manifest = path.parent / MANIFEST_NAME
     entries = read_manifest(path.parent) if manifest.exists() else {}
     entries[path.name] = WeightsEntry(
-        path.stat().st_size, file_sha256(path), command, seed, data, metrics
+        path.stat().st_size, file_sha256(path), command, seed, data, metrics, list(held_out)
     )
     content = {
         "format": MANIFEST_FORMAT,
         "files": {name: asdict(entry) for name, entry in sorted(entries.items())},
     }
     text = json.dumps(content, indent=2, ensure_ascii=False) + "\n"
-    with tempfile.NamedTemporaryFile(
-        "w", dir=path.parent, prefix=".manifest-", delete=False, encoding="utf-8"
-    ) as draft:
-        try:
-            draft.write(text)
-            draft.flush()
-            os.fsync(draft.fileno())
-            os.chmod(draft.name, 0o644)
-            os.replace(draft.name, manifest)
-        except BaseException:
-            Path(draft.name).unlink(missing_ok=True)
-            raise
+    with replaced_when_complete(manifest) as draft:
+        draft.write_text(text, encoding="utf-8")
 
 
 def weights_path(name: str, folder: Path | str | None = None) -> Path:

@@ -1,8 +1,10 @@
 import json
 import os
+import re
 import shutil
 from pathlib import Path
 
+import numpy as np
 import pytest
 
 from course_utils import weights
@@ -11,6 +13,7 @@ from course_utils.weights import (
     file_sha256,
     read_manifest,
     record_weights,
+    save_weights,
     verify_file,
     weights_folder,
     weights_path,
@@ -46,6 +49,38 @@ def test_what_was_recorded_is_read_back(folder):
     }
 
 
+@pytest.mark.parametrize(
+    "held_out", [["ann", "bob"], ("s31", "s40"), np.array(["s7", "s12"]), ["张三"], [], ()], ids=str
+)
+def test_the_people_who_were_held_out_are_read_back_in_their_order(folder, held_out):
+    record_weights(folder / NAME, **DETAILS, held_out=held_out)
+    entry = read_manifest(folder)[NAME]
+    assert entry.held_out == list(held_out)
+    assert type(entry.held_out) is list
+    content = json.loads((folder / "manifest.json").read_bytes().decode("utf-8"))
+    assert content["files"][NAME]["held_out"] == list(held_out)
+
+
+def test_nobody_is_held_out_unless_it_is_said(folder):
+    assert read_manifest(folder)[NAME].held_out == []
+
+
+def test_a_second_file_leaves_the_people_held_out_from_the_first(folder):
+    record_weights(folder / NAME, **DETAILS, held_out=["ann"])
+    (folder / "a.weights.h5").write_bytes(b"abc")
+    record_weights(folder / "a.weights.h5", **DETAILS, held_out=["bob", "cem"])
+    found = {name: entry.held_out for name, entry in read_manifest(folder).items()}
+    assert found == {NAME: ["ann"], "a.weights.h5": ["bob", "cem"]}
+
+
+def test_entries_do_not_share_their_lists():
+    first, second = (WeightsEntry(3, SHA256_OF_ABC, "x", 0, "y") for _ in range(2))
+    first.held_out.append("ann")
+    first.metrics["eer"] = 0.1
+    assert second.held_out == []
+    assert second.metrics == {}
+
+
 def test_the_path_of_an_intact_file(folder):
     path = weights_path(NAME, folder)
     assert path == folder / NAME
@@ -63,6 +98,7 @@ def test_the_manifest_is_utf8_json_with_the_documented_keys(folder):
         "seed",
         "data",
         "metrics",
+        "held_out",
     }
 
 
@@ -112,7 +148,7 @@ class TestRecordingThatFails:
     def before(self, folder, monkeypatch, broken):
         before = (folder / "manifest.json").read_bytes()
 
-        def fail(*_):
+        def fail(*_, **__):
             raise OSError("disk full")
 
         monkeypatch.setattr(os, broken, fail)
@@ -221,6 +257,18 @@ def test_a_damaged_manifest_is_named(tmp_path, content):
         read_manifest(tmp_path)
 
 
+def test_a_manifest_from_before_people_were_named_is_read_and_gets_the_field(tmp_path):
+    (tmp_path / "a").write_bytes(b"abc")
+    (tmp_path / "manifest.json").write_text(json.dumps({"format": 1, "files": {"a": ENTRY}}))
+    assert read_manifest(tmp_path)["a"] == WeightsEntry(**ENTRY, metrics={}, held_out=[])
+    assert weights_path("a", tmp_path) == tmp_path / "a"
+    (tmp_path / NAME).write_bytes(CONTENT)
+    record_weights(tmp_path / NAME, **DETAILS, held_out=["ann"])
+    content = json.loads((tmp_path / "manifest.json").read_text(encoding="utf-8"))
+    assert content["files"]["a"] == ENTRY | {"metrics": {}, "held_out": []}
+    assert content["files"][NAME]["held_out"] == ["ann"]
+
+
 @pytest.mark.parametrize("wrong", [{"size_bytes": "3"}, {"size_bytes": None}])
 def test_a_manifest_with_a_size_that_is_no_number_is_reported_as_damaged(tmp_path, wrong):
     (tmp_path / "a").write_bytes(b"abc")
@@ -245,6 +293,51 @@ def test_a_folder_is_no_file(tmp_path):
 def test_the_weights_of_the_course_are_all_intact():
     for name in read_manifest():
         assert weights_path(name) == weights_folder() / name
+
+
+class TestSavingWeights:
+    class Model:
+        """What Keras asks of a name, and a failure half-way on demand."""
+
+        def __init__(self, *parts):
+            self.parts = parts
+
+        def save_weights(self, path):
+            assert str(path).endswith(".weights.h5")
+            with open(path, "wb") as file:
+                for part in self.parts:
+                    if isinstance(part, BaseException):
+                        raise part
+                    file.write(part)
+
+    @pytest.mark.parametrize("kind", [Path, str])
+    def test_a_new_file_and_then_another_in_its_place(self, tmp_path, kind):
+        for parts in ([b"one"], [b"two", b"three"]):
+            save_weights(self.Model(*parts), kind(tmp_path / NAME))
+            assert (tmp_path / NAME).read_bytes() == b"".join(parts)
+        assert names_in(tmp_path) == [NAME]
+        assert (tmp_path / NAME).stat().st_mode & 0o777 == 0o644
+
+    @pytest.mark.parametrize("failure", [OSError("disk full"), KeyboardInterrupt("stop")])
+    def test_a_failure_half_way_leaves_the_file_as_it_was(self, tmp_path, failure):
+        for before in ([], [NAME]):
+            with pytest.raises(type(failure)):
+                save_weights(self.Model(b"half", failure), tmp_path / NAME)
+            assert names_in(tmp_path) == before
+            if not before:
+                (tmp_path / NAME).write_bytes(CONTENT)
+        assert (tmp_path / NAME).read_bytes() == CONTENT
+
+    @pytest.mark.parametrize("name", ["small.h5", "small.weights", "small.weights.h5.bak", "small"])
+    def test_another_ending_is_refused(self, tmp_path, name):
+        words = rf'`path` must end in "\.weights\.h5"\. Received: .*{re.escape(name)}\.'
+        with pytest.raises(ValueError, match=words):
+            save_weights(self.Model(b"one"), tmp_path / name)
+        assert names_in(tmp_path) == []
+
+    def test_a_missing_folder_is_named(self, tmp_path):
+        with pytest.raises(FileNotFoundError, match=r"The folder .*gone is missing"):
+            save_weights(self.Model(b"one"), tmp_path / "gone" / NAME)
 
 
 class TestWhereTheFolderIs:
