@@ -50,7 +50,7 @@ def pairwise_distances(x, y=None, *, squared: bool = True):
     distances = ops.maximum(distances, 0.0)
     if against_itself:
         distances = distances * (1.0 - ops.eye(ops.shape(x)[0], dtype=distances.dtype))
-    return distances if squared else _safe_sqrt(distances)
+    return distances if squared else safe_sqrt(distances)
 
 
 def gram_matrix(features, *, normalize: bool = True):
@@ -129,7 +129,18 @@ def _as_float(values):
     return values
 
 
-def _safe_sqrt(values):
-    """Square root of values ≥ 0 whose gradient at 0 is 0 instead of infinite."""
-    positive = values > 0.0
-    return ops.where(positive, ops.sqrt(ops.where(positive, values, 1.0)), 0.0)
+def safe_sqrt(values):
+    """The square root, with a gradient of 0 at 0 instead of an infinite one.
+
+    Args:
+        values: Float tensor, values ≥ 0.
+
+    Returns:
+        Float tensor of the same shape.
+
+    Example:
+        >>> print(ops.convert_to_numpy(safe_sqrt(ops.convert_to_tensor([0.0, 4.0]))))
+        [0. 2.]
+    """
+    positive = values > 0
+    return ops.where(positive, ops.sqrt(ops.where(positive, values, 1)), 0)
