@@ -50,6 +50,8 @@ def start_session(
             import tensorflow as tf
 
             tf.config.list_physical_devices()
+            for _ in tf.data.Dataset.from_generator(iter, tf.int32, args=([0],)):
+                pass  # the first generator has something to say as well
         keras.utils.set_random_seed(seed)
         if deterministic:
             tf.config.experimental.enable_op_determinism()

@@ -42,6 +42,25 @@ model = keras.Sequential([keras.Input((3,)), keras.layers.Dense(4), keras.layers
 print(model(np.ones((1, 3)), training=True).numpy().tolist())
 """
 
+GENERATOR = """
+import numpy as np
+from course_utils.session import start_session
+start_session(seed=7)
+import keras, tensorflow as tf
+numbers = tf.data.Dataset.from_generator(lambda: iter(range(5)), tf.int32)
+print(sum(int(number) for number in numbers))
+
+class Batches(keras.utils.PyDataset):
+    def __len__(self):
+        return 3
+    def __getitem__(self, number):
+        return np.full((2, 1), number, "float32"), np.zeros((2, 1), "float32")
+
+model = keras.Sequential([keras.Input((1,)), keras.layers.Dense(1)])
+model.compile("sgd", "mse")
+print(len(model.fit(Batches(), epochs=2, verbose=0).history["loss"]))
+"""
+
 
 def start_python(code, **environment):
     clean = {key: value for key, value in os.environ.items() if key != "TF_CPP_MIN_LOG_LEVEL"}
@@ -79,6 +98,14 @@ def test_the_session_leaves_nothing_on_stderr(two_notebooks):
     for _, errors, status in two_notebooks:
         assert errors == ""
         assert status == 0
+
+
+def test_a_generator_leaves_nothing_on_stderr_however_talkative_tensorflow_may_be():
+    process = start_python(GENERATOR, TF_CPP_MIN_LOG_LEVEL="0")
+    output, errors = process.communicate(timeout=300)
+    assert output.split() == ["10", "2"]
+    assert errors == ""
+    assert process.returncode == 0
 
 
 def test_operations_are_deterministic_by_default(two_notebooks):
