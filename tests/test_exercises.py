@@ -1,5 +1,7 @@
 import ast
 import functools
+import inspect
+import math
 import re
 from dataclasses import dataclass
 from pathlib import Path
@@ -8,8 +10,9 @@ from typing import Any
 import jupytext
 import numpy as np
 import pytest
+from keras import ops
 
-from course_utils import exercises
+from course_utils import exercises, losses
 from course_utils.exercises import Verdict
 
 SOURCES = sorted((Path(__file__).parent.parent / "notebooks" / "src").glob("[0-9][0-9]_*.py"))
@@ -70,6 +73,93 @@ def fnir_as(formula):
 def threshold_by_sorting_in_place(impostor_distances, fmr):
     impostor_distances.sort()
     return np.nextafter(impostor_distances[round(fmr * impostor_distances.size)], -np.inf)
+
+
+def squared_distances(first, second):
+    return np.sum(np.square(first - second), axis=1)
+
+
+def distances_pair_by_pair(encoder, first, second):
+    distances = []
+    for one, other in zip(first, second, strict=True):
+        (one,), (other,) = encoder(one[None]), encoder(other[None])
+        distances.append(sum((a - b) ** 2 for a, b in zip(one, other, strict=True)))
+    return distances
+
+
+def distances_of_one_batch(encoder, first, second):
+    embeddings = encoder(np.concatenate([first, second]))
+    return squared_distances(*np.split(embeddings, 2))
+
+
+def distances_as_a_column(encoder, first, second):
+    """As a Keras layer would return them: float32, shape (batch, 1)."""
+    first, second = (ops.convert_to_tensor(encoder(part), "float32") for part in (first, second))
+    return ops.sum(ops.square(first - second), axis=1, keepdims=True)
+
+
+def lacking(distances, margin):
+    return np.maximum(margin - np.sqrt(distances), 0)
+
+
+def contrastive_pair_by_pair(same, distances, margin):
+    return [
+        d if one_person else max(margin - math.sqrt(d), 0) ** 2
+        for one_person, d in zip(same, distances, strict=True)
+    ]
+
+
+def contrastive_in_single_precision(same, distances, margin):
+    same, distances = ops.cast(same, "float32"), ops.cast(distances, "float32")
+    impostor = ops.square(ops.maximum(margin - ops.sqrt(distances), 0))
+    return same * distances + (1 - same) * impostor
+
+
+def share_by_counting(num_people, photos_per_person):
+    genuine = num_people * math.comb(photos_per_person, 2)
+    return genuine / math.comb(num_people * photos_per_person, 2)
+
+
+def distance_of_two_vectors(cosine):
+    return np.sum((np.array([1.0, 0.0]) - np.array([cosine, math.sqrt(1 - cosine**2)])) ** 2)
+
+
+def triplet_as(loss):
+    """What a formula in d(A, P), d(A, N) and the margin makes of the three photos."""
+    return lambda a, p, n, margin: loss(squared_distances(a, p), squared_distances(a, n), margin)
+
+
+def triplet_by_triplet(anchor, positive, negative, margin):
+    found = []
+    for a, p, n in zip(anchor, positive, negative, strict=True):
+        to_positive = sum((x - y) ** 2 for x, y in zip(a, p, strict=True))
+        to_negative = sum((x - y) ** 2 for x, y in zip(a, n, strict=True))
+        found.append(max(to_positive - to_negative + margin, 0))
+    return found
+
+
+def triplet_of_mean_squares(anchor, positive, negative, margin):
+    to_positive = np.mean((anchor - positive) ** 2, axis=1)
+    to_negative = np.mean((anchor - negative) ** 2, axis=1)
+    return np.maximum(to_positive - to_negative + margin, 0)
+
+
+def semi_hard(positive, negatives):
+    if positive >= negatives.max():
+        return np.argmax(negatives)
+    return np.argmin(np.where(negatives > positive, negatives, np.inf))
+
+
+def semi_hard_by_sorting(positive, negatives):
+    order = sorted(range(len(negatives)), key=lambda position: negatives[position])
+    return next((i for i in order if negatives[i] > positive), order[-1])
+
+
+def semi_hard_or_none(positive, negatives):
+    farther = np.flatnonzero(negatives > positive)
+    if farther.size:
+        return farther[np.argmin(negatives[farther])]
+    return None
 
 
 TABLE = {
@@ -238,6 +328,13 @@ TABLE = {
                 lambda distances, labels: distances.min(),
                 "expected label 7, got 0.5",
             ),
+            "labels of one digit only": (
+                lambda distances, labels: min(
+                    range(10),
+                    key=lambda person: distances[labels == person].min(initial=np.inf),
+                ),
+                "labels are names, not positions",
+            ),
             "all labels in order": (
                 lambda distances, labels: labels[np.argsort(distances)],
                 "expected one number, got 6",
@@ -299,6 +396,14 @@ TABLE = {
                 lambda r, e, s, t: (np.sum(s <= t), np.sum(~r | (e > t))),
                 "one of .* strangers|rates, not counts",
             ),
+            "misses counted": (
+                fnir_as(lambda r, d, t: np.sum(~r | (d > t))),
+                "two are too far and one is misnamed",
+            ),
+            "threshold built in for strangers": (
+                lambda r, e, s, t: (np.mean(s <= 0.5), np.mean(~r | (e > t))),
+                "at threshold 0.4 no stranger gets in",
+            ),
             "strict at the threshold for strangers": (
                 lambda r, e, s, t: (np.mean(s < t), np.mean(~r | (e > t))),
                 "equal to the threshold is accepted",
@@ -307,6 +412,518 @@ TABLE = {
                 fnir_as(lambda r, d, t: np.mean(~r | (d >= t))),
                 "at exactly the threshold is accepted",
             ),
+        },
+    ),
+    "check_siamese_distance": Case(
+        solution=lambda encoder, first, second: squared_distances(encoder(first), encoder(second)),
+        also_right={
+            "pair by pair, a list": distances_pair_by_pair,
+            "one batch of all photos": distances_of_one_batch,
+            "a column of float32": distances_as_a_column,
+            "the length, squared": lambda f, a, b: np.linalg.norm(f(a) - f(b), axis=1) ** 2,
+            "row by row product": lambda f, a, b: np.einsum("ij,ij->i", f(a) - f(b), f(a) - f(b)),
+            "diagonal of every row to every other": lambda f, a, b: np.diag(
+                np.sum((f(a)[:, None] - f(b)[None]) ** 2, axis=2)
+            ),
+        },
+        wrong={
+            "sum over everything": (
+                lambda f, a, b: np.sum((f(a) - f(b)) ** 2),
+                "one number for the whole batch",
+            ),
+            "norm of everything": (
+                lambda f, a, b: np.linalg.norm(f(a) - f(b)),
+                "one number for the whole batch",
+            ),
+            "sum over the batch": (
+                lambda f, a, b: np.sum((f(a) - f(b)) ** 2, axis=0),
+                "sums over the batch",
+            ),
+            "every row to every other": (
+                lambda f, a, b: np.sum((f(a)[:, None] - f(b)[None]) ** 2, axis=2),
+                "not every row to every other",
+            ),
+            "not summed": (lambda f, a, b: (f(a) - f(b)) ** 2, "expected 2 numbers, got 6"),
+            "not encoded": (
+                lambda f, a, b: squared_distances(a, b),
+                "distance of the photos themselves",
+            ),
+            "the difference encoded": (
+                lambda f, a, b: np.sum(f(a - b) ** 2, axis=1),
+                "do not encode their difference",
+            ),
+            "only the first encoded": (
+                lambda f, a, b: squared_distances(f(a), b),
+                "not only one of them",
+            ),
+            "only the second encoded": (
+                lambda f, a, b: squared_distances(a, f(b)),
+                "not only one of them",
+            ),
+            "length for its square": (
+                lambda f, a, b: np.linalg.norm(f(a) - f(b), axis=1),
+                "no square root",
+            ),
+            "mean for sum": (
+                lambda f, a, b: np.mean((f(a) - f(b)) ** 2, axis=1),
+                "d is their sum",
+            ),
+            "absolute values for squares": (
+                lambda f, a, b: np.sum(np.abs(f(a) - f(b)), axis=1),
+                "their absolute values",
+            ),
+            "squared after the sum": (
+                lambda f, a, b: np.sum(f(a) - f(b), axis=1) ** 2,
+                "before the sum",
+            ),
+            "never squared": (
+                lambda f, a, b: np.sum(f(a) - f(b), axis=1),
+                r"expected \d+ and \d+, got",
+            ),
+            "product for distance": (
+                lambda f, a, b: np.sum(f(a) * f(b), axis=1),
+                r"expected \d+ and \d+, got",
+            ),
+        },
+    ),
+    "check_contrastive_loss": Case(
+        solution=lambda same, d, margin: same * d + (1 - same) * lacking(d, margin) ** 2,
+        also_right={
+            "pair by pair, a list": contrastive_pair_by_pair,
+            "a choice for each pair": lambda same, d, m: np.where(same == 1, d, lacking(d, m) ** 2),
+            "the course's own": lambda same, d, m: losses.contrastive_loss(same, d, margin=m),
+            "Keras, float32": contrastive_in_single_precision,
+            "a column": lambda same, d, m: np.where(same, d, lacking(d, m) ** 2)[:, None],
+        },
+        wrong={
+            "no maximum": (
+                lambda same, d, m: same * d + (1 - same) * (m - np.sqrt(d)) ** 2,
+                "before the square",
+            ),
+            "maximum after the square": (
+                lambda same, d, m: same * d + (1 - same) * np.maximum((m - np.sqrt(d)) ** 2, 0),
+                "before the square",
+            ),
+            "difference turned round": (
+                lambda same, d, m: same * d + (1 - same) * np.maximum(np.sqrt(d) - m, 0) ** 2,
+                "an impostor pair beyond the margin costs nothing",
+            ),
+            "no root": (
+                lambda same, d, m: same * d + (1 - same) * np.maximum(m - d, 0) ** 2,
+                "take the square root",
+            ),
+            "neither root nor maximum": (
+                lambda same, d, m: same * d + (1 - same) * (m - d) ** 2,
+                "take the square root",
+            ),
+            "distances taken for plain ones": (
+                lambda same, d, m: same * d**2 + (1 - same) * np.maximum(m - d, 0) ** 2,
+                "take the square root",
+            ),
+            "not squared": (
+                lambda same, d, m: same * d + (1 - same) * lacking(d, m),
+                "square what the impostor pair lacks",
+            ),
+            "root for genuine pairs too": (
+                lambda same, d, m: same * np.sqrt(d) + (1 - same) * lacking(d, m) ** 2,
+                "no root for it",
+            ),
+            "genuine pairs squared": (
+                lambda same, d, m: same * d**2 + (1 - same) * lacking(d, m) ** 2,
+                "squared already",
+            ),
+            "same and different swapped": (
+                lambda same, d, m: (1 - same) * d + same * lacking(d, m) ** 2,
+                "is 1 for a genuine pair",
+            ),
+            "genuine pairs forgotten": (
+                lambda same, d, m: (1 - same) * lacking(d, m) ** 2,
+                "is 1 for a genuine pair",
+            ),
+            "impostor pairs pay their distance too": (
+                lambda same, d, m: d + (1 - same) * lacking(d, m) ** 2,
+                "multiply d by `same`",
+            ),
+            "impostor pairs forgotten": (
+                lambda same, d, m: same * d,
+                r"for d = \[.* expected \[.*, got \[",
+            ),
+            "half of it": (
+                lambda same, d, m: (same * d + (1 - same) * lacking(d, m) ** 2) / 2,
+                r"for d = \[.* expected \[.*, got \[",
+            ),
+            "margin built in": (
+                lambda same, d, m: same * d + (1 - same) * lacking(d, 1.0) ** 2,
+                "with margin 2 .* expected 1, got 0",
+            ),
+            "margin as a unit": (
+                lambda same, d, m: same * d + (1 - same) * lacking(d / m**2, 1.0) ** 2,
+                "with margin 2 .* expected 1, got 0.25",
+            ),
+            "mean over the batch": (
+                lambda same, d, m: np.mean(same * d + (1 - same) * lacking(d, m) ** 2),
+                "expected 5 numbers, got 1",
+            ),
+        },
+    ),
+    "check_genuine_share": Case(
+        solution=lambda people, photos: (photos - 1) / (people * photos - 1),
+        also_right={
+            "by counting": share_by_counting,
+            "NumPy's float32": lambda people, photos: np.float32(
+                (photos - 1) / (people * photos - 1)
+            ),
+            "rest of the impostors": lambda people, photos: (
+                1 - (people - 1) * photos / (people * photos - 1)
+            ),
+            "a list of one": lambda people, photos: [(photos - 1) / (people * photos - 1)],
+        },
+        wrong={
+            "one of so many people": (
+                lambda people, photos: 1 / people,
+                "no pair with itself",
+            ),
+            "pairs with itself": (
+                lambda people, photos: people * photos**2 / (people * photos) ** 2,
+                "no pair with itself",
+            ),
+            "left out above only": (
+                lambda people, photos: (photos - 1) / (people * photos),
+                "above and below",
+            ),
+            "left out below only": (
+                lambda people, photos: photos / (people * photos - 1),
+                "above and below",
+            ),
+            "genuine to impostor": (
+                lambda people, photos: (photos - 1) / ((people - 1) * photos),
+                "genuine to impostor",
+            ),
+            "share of impostors": (
+                lambda people, photos: (people - 1) * photos / (people * photos - 1),
+                "share of impostor pairs",
+            ),
+            "count for share": (
+                lambda people, photos: people * photos * (photos - 1) // 2,
+                "number of genuine pairs",
+            ),
+            "per cent": (
+                lambda people, photos: 100 * (photos - 1) / (people * photos - 1),
+                "not per cent",
+            ),
+            "ordered among unordered": (
+                lambda people, photos: (
+                    people * photos * (photos - 1) / math.comb(people * photos, 2)
+                ),
+                r"expected 9/199 = 0\.0452, got 0\.0904523",
+            ),
+            "pairs of one person only": (
+                lambda people, photos: math.comb(photos, 2) / math.comb(people * photos, 2),
+                r"expected 9/199 = 0\.0452, got 0\.00226131",
+            ),
+            "the example built in": (
+                lambda people, photos: 9 / 199,
+                "not for 3 people with 2",
+            ),
+            "number of people built in": (
+                lambda people, photos: (photos - 1) / (20 * photos - 1),
+                "not for 3 people with 2",
+            ),
+        },
+    ),
+    "check_distance_from_cosine": Case(
+        solution=lambda cosine: 2 - 2 * cosine,
+        also_right={
+            "factored": lambda cosine: 2 * (1 - cosine),
+            "by the angle": lambda cosine: 4 * math.sin(math.acos(cosine) / 2) ** 2,
+            "of two such vectors": distance_of_two_vectors,
+            "Keras, float32": lambda cosine: 2 - 2 * ops.convert_to_tensor(cosine, "float32"),
+            "a list of one": lambda cosine: [2 - 2 * cosine],
+        },
+        wrong={
+            "length for its square": (
+                lambda cosine: math.sqrt(2 - 2 * cosine),
+                "no square root",
+            ),
+            "cosine distance": (lambda cosine: 1 - cosine, "half of it"),
+            "plus for minus": (lambda cosine: 2 + 2 * cosine, "mind the sign"),
+            "norms forgotten": (lambda cosine: -2 * cosine, r"Got -2, -?0, 2\."),
+            "one product for two": (lambda cosine: 2 - cosine, r"Got 1, 2, 3\."),
+            "angle for distance": (math.acos, r"Got 0, 1\.5708, 3\.14159\."),
+            "angle, fitted to the ends": (
+                lambda cosine: 4 * math.acos(cosine) / math.pi,
+                "but not between",
+            ),
+            "rounded": (lambda cosine: round(2 - 2 * cosine), "but not between"),
+        },
+    ),
+    "check_triplet_loss": Case(
+        solution=triplet_as(lambda p, n, margin: np.maximum(p - n + margin, 0)),
+        also_right={
+            "triplet by triplet, a list": triplet_by_triplet,
+            "the course's own": lambda a, p, n, m: losses.triplet_loss(a, p, n, margin=m),
+            "Keras, a column": triplet_as(lambda p, n, m: ops.relu(p - n + m)[:, None]),
+            "float32": triplet_as(lambda p, n, m: np.maximum(p - n + m, 0).astype("float32")),
+            "lengths, squared": lambda a, p, n, m: np.maximum(
+                np.linalg.norm(a - p, axis=1) ** 2 - np.linalg.norm(a - n, axis=1) ** 2 + m, 0
+            ),
+        },
+        wrong={
+            "sum over the batch": (
+                triplet_as(lambda p, n, m: np.sum(np.maximum(p - n + m, 0))),
+                "one loss for each triplet",
+            ),
+            "mean over the batch": (
+                triplet_as(lambda p, n, m: np.mean(np.maximum(p - n + m, 0))),
+                "one loss for each triplet",
+            ),
+            "distances summed over everything": (
+                lambda a, p, n, m: max(np.sum((a - p) ** 2) - np.sum((a - n) ** 2) + m, 0),
+                "one loss for each triplet",
+            ),
+            "distances summed over the batch": (
+                lambda a, p, n, m: np.maximum(
+                    np.sum((a - p) ** 2, axis=0) - np.sum((a - n) ** 2, axis=0) + m, 0
+                ),
+                "expected 3 numbers, got 2",
+            ),
+            "no maximum": (triplet_as(lambda p, n, m: p - n + m), r"max\(…, 0\)"),
+            "minimum for maximum": (
+                triplet_as(lambda p, n, m: np.minimum(p - n + m, 0)),
+                r"max\(…, 0\)",
+            ),
+            "no margin": (triplet_as(lambda p, n, m: np.maximum(p - n, 0)), "add the margin"),
+            "margin subtracted": (
+                triplet_as(lambda p, n, m: np.maximum(p - n - m, 0)),
+                "add the margin|added, not subtracted",
+            ),
+            "positive and negative swapped": (
+                triplet_as(lambda p, n, m: np.maximum(n - p + m, 0)),
+                "turn it round",
+            ),
+            "swapped, and no maximum": (
+                triplet_as(lambda p, n, m: n - p + m),
+                r"turn it round|max\(…, 0\)",
+            ),
+            "the whole inequality turned round": (
+                triplet_as(lambda p, n, m: np.maximum(n - p - m, 0)),
+                "turn it round",
+            ),
+            "lengths for their squares": (
+                triplet_as(lambda p, n, m: np.maximum(np.sqrt(p) - np.sqrt(n) + m, 0)),
+                "no square root",
+            ),
+            "mean over the embedding": (triplet_of_mean_squares, "do not average"),
+            "margin added outside": (
+                triplet_as(lambda p, n, m: np.maximum(p - n, 0) + m),
+                "the margin belongs inside",
+            ),
+            "margin for zero": (
+                triplet_as(lambda p, n, m: np.maximum(p - n, m)),
+                "the margin belongs inside",
+            ),
+            "absolute values for squares": (
+                lambda a, p, n, m: np.maximum(
+                    np.abs(a - p).sum(axis=1) - np.abs(a - n).sum(axis=1) + m, 0
+                ),
+                r"expected \[.*\], got \[",
+            ),
+            "the lecture's margin built in": (
+                triplet_as(lambda p, n, m: np.maximum(p - n + 0.2, 0)),
+                r"expected \[.*\], got \[",
+            ),
+            "another margin built in": (
+                triplet_as(lambda p, n, m: np.maximum(p - n + 0.5, 0)),
+                "not for α = 0.3",
+            ),
+            "anchor added": (
+                lambda a, p, n, m: np.maximum(
+                    np.sum((a + p) ** 2, axis=1) - np.sum((a + n) ** 2, axis=1) + m, 0
+                ),
+                "anchor|expected",
+            ),
+            "anchor forgotten": (
+                lambda a, p, n, m: np.maximum(np.sum(p**2, axis=1) - np.sum(n**2, axis=1) + m, 0),
+                "anchor|expected",
+            ),
+        },
+    ),
+    "check_negative_distance": Case(
+        solution=lambda positive, margin: positive + margin,
+        also_right={
+            "float32": lambda positive, margin: np.float32(positive) + np.float32(margin),
+            "a list of one": lambda positive, margin: [margin + positive],
+            "Keras": lambda positive, margin: ops.add(positive, margin),
+        },
+        wrong={
+            "margin subtracted": (lambda positive, margin: positive - margin, r"\*farther\*"),
+            "just farther": (lambda positive, margin: positive + 0.01, r"loss is still 0\.19"),
+            "no margin": (lambda positive, margin: positive, "without a margin"),
+            "the margin alone": (lambda positive, margin: margin, r"Got 0\.2\."),
+            "multiplied": (lambda positive, margin: positive * margin, r"Got 0\.1\."),
+            "root of the positive": (
+                lambda positive, margin: math.sqrt(positive) + margin,
+                r"Got 0\.907107\.",
+            ),
+            "margin in per cent": (
+                lambda positive, margin: positive * (1 + margin),
+                r"Got 0\.6\.",
+            ),
+            "margin built in": (
+                lambda positive, margin: positive + 0.2,
+                "right for the lecture's example, but not",
+            ),
+            "the example built in": (
+                lambda positive, margin: 0.7,
+                "right for the lecture's example, but not",
+            ),
+            "the example as a ratio": (
+                lambda positive, margin: 1.4 * positive,
+                "right for the lecture's example, but not",
+            ),
+        },
+    ),
+    "check_semi_hard": Case(
+        solution=semi_hard,
+        also_right={
+            "by sorting": semi_hard_by_sorting,
+            "an array of one": lambda positive, negatives: np.array(
+                [semi_hard(positive, negatives)]
+            ),
+            "Keras": lambda positive, negatives: ops.convert_to_tensor(
+                semi_hard(positive, negatives)
+            ),
+            "a float": lambda positive, negatives: float(semi_hard(positive, negatives)),
+        },
+        wrong={
+            "hardest": (
+                lambda positive, negatives: np.argmin(negatives),
+                "that is the hardest negative",
+            ),
+            "easiest": (
+                lambda positive, negatives: np.argmax(negatives),
+                "that is the easiest negative",
+            ),
+            "distance for position": (
+                lambda positive, negatives: np.min(negatives[negatives > positive]),
+                "not its distance",
+            ),
+            "counted among the farther": (
+                lambda positive, negatives: np.argmin(negatives[negatives > positive]),
+                "nothing left out or sorted",
+            ),
+            "counted after sorting": (
+                lambda positive, negatives: np.searchsorted(np.sort(negatives), positive),
+                "they moved|position",
+            ),
+            "first that is farther": (
+                lambda positive, negatives: np.argmax(negatives > positive),
+                "the first negative that is farther",
+            ),
+            "distance of the hardest": (
+                lambda positive, negatives: np.min(negatives),
+                r"the nearest is at 4.*Got 0\.2",
+            ),
+            "not farther than": (
+                lambda positive, negatives: np.argmin(
+                    np.where(negatives >= positive, negatives, np.inf)
+                ),
+                "at the positive's own distance is not farther",
+            ),
+            "nearest to the positive's distance": (
+                lambda positive, negatives: np.argmin(np.abs(negatives - positive)),
+                "at the positive's own distance is not farther",
+            ),
+            "the first where none is farther": (
+                lambda positive, negatives: np.argmin(
+                    np.where(negatives > positive, negatives, np.inf)
+                ),
+                "take the farthest there is",
+            ),
+            "the hardest where none is farther": (
+                lambda positive, negatives: (
+                    semi_hard(positive, negatives)
+                    if (negatives > positive).any()
+                    else np.argmin(negatives)
+                ),
+                "take the farthest there is",
+            ),
+            "-1 where none is farther": (
+                lambda positive, negatives: (
+                    semi_hard(positive, negatives) if (negatives > positive).any() else -1
+                ),
+                "take the farthest there is",
+            ),
+            "fails where none is farther": (
+                lambda positive, negatives: min(
+                    (d, i) for i, d in enumerate(negatives) if d > positive
+                )[1],
+                "take the farthest there is|raised ValueError",
+            ),
+            "None where none is farther": (semi_hard_or_none, "farthest there is|got None"),
+        },
+    ),
+    "check_triplet_count": Case(
+        solution=lambda people, photos: people * photos * (photos - 1) * (people - 1) * photos,
+        also_right={
+            "ordered pairs and the others": lambda people, photos: (
+                people * math.perm(photos, 2) * (people * photos - photos)
+            ),
+            "by listing them": lambda people, photos: sum(
+                a // photos == p // photos != n // photos and a != p
+                for a in range(people * photos)
+                for p in range(people * photos)
+                for n in range(people * photos)
+            ),
+            "a float": lambda people, photos: float(
+                people * photos * (photos - 1) * (people - 1) * photos
+            ),
+            "Keras": lambda people, photos: ops.prod(
+                [people, photos, photos - 1, people - 1, photos]
+            ),
+        },
+        wrong={
+            "any three photos": (
+                lambda people, photos: (people * photos) ** 3,
+                "not any three photos",
+            ),
+            "its own positive": (
+                lambda people, photos: people * photos * photos * (people - 1) * photos,
+                "not its own positive",
+            ),
+            "any other photo is a negative": (
+                lambda people, photos: people * photos * (photos - 1) * (people * photos - 1),
+                "of another person",
+            ),
+            "any photo is a negative": (
+                lambda people, photos: people * photos * (photos - 1) * people * photos,
+                "of another person",
+            ),
+            "each genuine pair once": (
+                lambda people, photos: people * math.comb(photos, 2) * (people - 1) * photos,
+                "make different triplets",
+            ),
+            "one anchor": (
+                lambda people, photos: (photos - 1) * (people - 1) * photos,
+                "an anchor in turn",
+            ),
+            "one anchor a person": (
+                lambda people, photos: people * (photos - 1) * (people - 1) * photos,
+                "an anchor in turn",
+            ),
+            "one negative for each other person": (
+                lambda people, photos: people * photos * (photos - 1) * (people - 1),
+                "negative",
+            ),
+            "three different photos": (
+                lambda people, photos: math.perm(people * photos, 3),
+                "4,320 triplets, got 59280",
+            ),
+            "batch size built in": (
+                lambda people, photos: 40 * (photos - 1) * (40 - photos),
+                "not for 2 people with 5",
+            ),
+            "the example built in": (lambda people, photos: 4320, "not for 2 people with 5"),
         },
     ),
 }
@@ -318,11 +935,36 @@ def judge(name: str, answer: Any) -> Verdict:
     return getattr(exercises, name)(answer)
 
 
+def repeating_its_first_answer(name: str):
+    """A function that is right the first time it is asked and then keeps to that answer."""
+    first = []
+
+    def remembers(*arguments):
+        if not first:
+            first.append(TABLE[name].solution(*arguments))
+        return first[0]
+
+    return remembers
+
+
 def cases(kind: str):
     return [
         pytest.param(name, label, id=f"{name}-{label}")
         for name, case in TABLE.items()
         for label in getattr(case, kind)
+    ]
+
+
+def messages_in(check) -> list[str]:
+    """A pattern for each message that a check can give, read from its source."""
+    tree = ast.parse(inspect.getsource(inspect.unwrap(check)))
+    return [
+        "".join(
+            re.escape(part.value) if isinstance(part, ast.Constant) else ".*"
+            for part in getattr(node.args[0], "values", node.args)
+        )
+        for node in ast.walk(tree)
+        if isinstance(node, ast.Call) and getattr(node.func, "id", "") == "Wrong"
     ]
 
 
@@ -338,6 +980,17 @@ class TestTable:
     def test_the_messages_tell_the_mistakes_apart(self, name):
         verdicts = {judge(name, answer).message for answer, _ in TABLE[name].wrong.values()}
         assert len(verdicts) >= 4
+
+    @pytest.mark.parametrize("name", TABLE)
+    def test_each_message_is_met(self, name):
+        answers = [answer for answer, _ in TABLE[name].wrong.values()]
+        if name in FUNCTION_CHECKS:
+            answers.append(repeating_its_first_answer(name))
+        met = [judge(name, answer).message for answer in answers]
+        patterns = messages_in(getattr(exercises, name))
+        assert len(patterns) >= 3
+        missing = [each for each in patterns if not any(re.fullmatch(each, text) for text in met)]
+        assert not missing
 
 
 @pytest.mark.parametrize("name", TABLE)
@@ -474,15 +1127,7 @@ def test_a_called_function_is_told_to_leave_out_the_parentheses(name):
 
 @pytest.mark.parametrize("name", FUNCTION_CHECKS)
 def test_the_right_answer_to_the_first_question_only_is_not_enough(name):
-    """A function that keeps giving its first, right answer."""
-    first = []
-
-    def remembers(*arguments):
-        if not first:
-            first.append(TABLE[name].solution(*arguments))
-        return first[0]
-
-    assert judge(name, remembers).status == "not yet"
+    assert judge(name, repeating_its_first_answer(name)).status == "not yet"
 
 
 class TestVerdict:

@@ -4,6 +4,8 @@ import numpy as np
 import pytest
 from matplotlib.axes import Axes
 from matplotlib.colors import to_hex, to_rgba
+from matplotlib.markers import MarkerStyle
+from matplotlib.offsetbox import AnnotationBbox
 from matplotlib.patches import Rectangle
 from scipy.stats import norm
 
@@ -11,11 +13,13 @@ from course_utils.plots import (
     COLORS,
     plot_det,
     plot_distance_histograms,
+    plot_embedding_map,
     plot_error_rates,
     plot_gallery_growth,
     plot_image_grid,
     plot_intervals,
     plot_open_set,
+    plot_training,
     use_course_style,
 )
 from course_utils.recognition import Interval, error_rates, identification_rates
@@ -25,6 +29,9 @@ GENUINE, IMPOSTOR = RNG.normal(1, 0.3, 200), RNG.normal(2, 0.4, 3000)
 RATES = error_rates(GENUINE, IMPOSTOR)
 SEARCHES = identification_rates(RNG.uniform(size=(30, 4)), RNG.integers(0, 8, 30), range(4))
 IMAGES = RNG.integers(0, 256, (7, 12, 10), dtype="uint8")
+POINTS = RNG.normal(size=(7, 2))
+PEOPLE = np.array([5, 2, 2, 9, 5, 2, 9])  # neither sorted nor counted from 0
+FACES = RNG.uniform(size=(7, 12, 10)).astype("float32")
 INTERVALS = {
     "pixels": Interval(0.3, 0.25, 0.36, np.array([])),
     "network": Interval(0.1, 0.05, 0.18, np.array([])),
@@ -38,6 +45,7 @@ EVERY_FUNCTION = {
     "growth": lambda ax=None: plot_gallery_growth(np.arange(3), {"a": [0, 0.1, 0.2]}, ax=ax),
     "intervals": lambda ax=None: plot_intervals(INTERVALS, ax=ax),
     "images": lambda ax=None: plot_image_grid(IMAGES, ax=ax),
+    "embedding map": lambda ax=None: plot_embedding_map(POINTS, PEOPLE, images=FACES, ax=ax),
 }
 
 
@@ -77,7 +85,7 @@ class TestEveryFunction:
     def test_draws_on_the_given_axes_and_returns_them(self, function, ax):
         assert function(ax) is ax
         assert ax.get_children()
-        assert ax.lines or ax.patches or ax.images
+        assert ax.lines or ax.patches or ax.images or ax.collections
         assert plt.get_fignums() == [ax.figure.number]
 
     def test_begins_one_new_figure_without_axes(self, function):
@@ -427,6 +435,317 @@ class TestImageGrid:
         with pytest.raises(ValueError, match="`images` is empty"):
             plot_image_grid([])
         assert plt.get_fignums() == []
+
+
+# --- embeddings -----------------------------------------------------------------------------
+
+
+def dots(ax):
+    """Every dot of a map: its point, its colour and the corners of its marker."""
+    return [
+        (tuple(point), to_hex(group.get_facecolor()[0]), group.get_paths()[0].vertices.tobytes())
+        for group in ax.collections
+        for point in group.get_offsets()
+    ]
+
+
+def faces(ax):
+    return [each for each in ax.get_children() if isinstance(each, AnnotationBbox)]
+
+
+def people_in_a_row(num_people, photos=2):
+    """Points on a line and their labels, `photos` for each person."""
+    labels = np.repeat(np.arange(num_people), photos)
+    return np.stack([np.arange(labels.size), np.zeros(labels.size)], axis=1), labels
+
+
+class TestEmbeddingMap:
+    def test_every_photo_is_one_dot(self, ax):
+        plot_embedding_map(POINTS, PEOPLE, ax=ax)
+        found = sorted(point for point, *_ in dots(ax))
+        np.testing.assert_allclose(found, sorted(map(tuple, POINTS)))
+        assert faces(ax) == []
+
+    def test_a_person_has_one_colour_and_nobody_elses(self, ax):
+        plot_embedding_map(POINTS, PEOPLE, ax=ax)
+        color_of = {point: color for point, color, _ in dots(ax)}
+        colors = [color_of[tuple(point)] for point in POINTS]
+        pairs = {(person, color) for person, color in zip(PEOPLE, colors, strict=True)}
+        assert len(pairs) == len(set(colors)) == 3
+
+    def test_labels_may_be_names_and_all_may_be_lists(self, ax):
+        names = [{2: "ann", 5: "bob", 9: "cem"}[person] for person in PEOPLE]
+        plot_embedding_map(POINTS.tolist(), names, ax=ax)
+        assert len({color for _, color, _ in dots(ax)}) == 3
+        assert len(dots(ax)) == 7
+
+    def test_up_to_ten_people_differ_by_colour_alone(self, ax):
+        plot_embedding_map(*people_in_a_row(10), ax=ax)
+        found = dots(ax)
+        assert len({color for _, color, _ in found}) == 10
+        assert len({marker for *_, marker in found}) == 1
+
+    @pytest.mark.parametrize("num_people", [11, 25, 40])
+    def test_more_people_than_colours_differ_by_colour_and_marker(self, ax, num_people):
+        points, labels = people_in_a_row(num_people)
+        plot_embedding_map(points, labels, ax=ax)
+        looks = {}
+        for (x, _), *look in dots(ax):
+            looks.setdefault(tuple(look), set()).add(labels[int(x)])
+        assert len(looks) == num_people
+        assert all(len(people) == 1 for people in looks.values())
+
+    def test_the_eleventh_person_has_the_first_colour_and_a_square(self, ax):
+        plot_embedding_map(*people_in_a_row(11), ax=ax)
+        first, eleventh = dots(ax)[0], dots(ax)[-1]
+        assert eleventh[1] == first[1]
+        square = MarkerStyle("s")
+        corners = square.get_path().transformed(square.get_transform()).vertices
+        assert eleventh[2] == corners.tobytes()
+
+    def test_each_face_is_drawn_at_its_point(self, ax):
+        plot_embedding_map(POINTS, PEOPLE, images=FACES, ax=ax)
+        image_at = {tuple(face.xy): face.offsetbox.get_data() for face in faces(ax)}
+        assert len(faces(ax)) == len(image_at) == 7
+        for point, image in zip(POINTS, FACES, strict=True):
+            np.testing.assert_array_equal(image_at[tuple(point)], image)
+
+    def test_a_face_is_framed_in_the_colour_of_its_person(self, ax):
+        plot_embedding_map(POINTS, PEOPLE, images=FACES, ax=ax)
+        color_of = {point: color for point, color, _ in dots(ax)}
+        for face in faces(ax):
+            assert face.patch.get_visible()
+            assert face.patch.get_linewidth() > 1
+            assert to_hex(face.patch.get_edgecolor()) == color_of[tuple(face.xy)]
+
+    @pytest.mark.parametrize(("height", "width"), [(12, 10), (112, 92), (10, 30)])
+    @pytest.mark.parametrize("points", [26, 40.5])
+    def test_a_face_has_its_height_in_points_its_shape_and_a_frame_that_fits(
+        self, ax, height, width, points
+    ):
+        image = np.full((1, height, width), 0.5)
+        plot_embedding_map([[0, 0]], [1], images=image, image_height=points, ax=ax)
+        ax.figure.canvas.draw()
+        (face,) = faces(ax)
+        drawn, frame = face.offsetbox.get_window_extent(), face.patch.get_window_extent()
+        pixels = points * ax.figure.dpi / 72
+        np.testing.assert_allclose([drawn.height, drawn.width], [pixels, pixels * width / height])
+        np.testing.assert_allclose(frame.bounds, drawn.bounds)
+        middle = ax.transData.transform([0, 0])
+        np.testing.assert_allclose([drawn.x0 + drawn.x1, drawn.y0 + drawn.y1], 2 * middle)
+
+    def test_faces_are_26_points_high_by_default(self, ax):
+        plot_embedding_map(POINTS, PEOPLE, images=FACES, ax=ax)
+        ax.figure.canvas.draw()
+        heights = [face.offsetbox.get_window_extent().height for face in faces(ax)]
+        np.testing.assert_allclose(heights, 26 * ax.figure.dpi / 72)
+
+    @pytest.mark.parametrize("value_range", [(0, 1), (0, 255), (-1, 1)])
+    def test_all_faces_share_one_scale_of_grey(self, ax, value_range):
+        plot_embedding_map(POINTS, PEOPLE, images=FACES, value_range=value_range, ax=ax)
+        scales = {
+            (face.offsetbox.image.norm.vmin, face.offsetbox.image.norm.vmax) for face in faces(ax)
+        }
+        assert scales == {value_range}
+        assert {face.offsetbox.image.get_cmap().name for face in faces(ax)} == {"gray"}
+
+    def test_faces_in_the_default_range_are_not_stretched(self, ax):
+        plot_embedding_map([[0, 0]], [1], images=np.full((1, 20, 20), 0.5), ax=ax)
+        ax.figure.canvas.draw()
+        x, y = ax.transData.transform([0, 0]).astype(int)
+        shade = np.asarray(ax.figure.canvas.buffer_rgba())[-y, x]
+        np.testing.assert_allclose(shade, [128, 128, 128, 255], atol=1)
+
+    def test_every_dot_is_within_the_view_and_no_number_on_its_edge(self, ax):
+        plot_embedding_map(POINTS, PEOPLE, ax=ax)
+        low, high = np.sort(np.array([ax.get_xlim(), ax.get_ylim()]), axis=1).T
+        assert (low < POINTS.min(axis=0)).all()
+        assert (POINTS.max(axis=0) < high).all()
+        assert tick_texts(ax.xaxis) == tick_texts(ax.yaxis) == []
+
+    def test_no_frame_is_left_in_the_style_of_the_course(self):
+        with mpl.rc_context():
+            use_course_style()
+            ax = plot_embedding_map(POINTS, PEOPLE)
+        assert not any(spine.get_visible() for spine in ax.spines.values())
+
+    def test_the_inputs_are_not_changed(self, ax):
+        inputs = POINTS.copy(), PEOPLE.copy(), FACES.copy()
+        for each in inputs:
+            each.setflags(write=False)
+        plot_embedding_map(inputs[0], inputs[1], images=inputs[2], ax=ax)
+        ax.figure.canvas.draw()
+        for found, expected in zip(inputs, (POINTS, PEOPLE, FACES), strict=True):
+            np.testing.assert_array_equal(found, expected)
+
+    @pytest.mark.parametrize(
+        ("points", "labels", "images", "words"),
+        [
+            (POINTS.T, PEOPLE, None, r"points.shape=\(2, 7\), 7 labels"),
+            (np.zeros((7, 3)), PEOPLE, None, r"points.shape=\(7, 3\), 7 labels"),
+            (np.zeros(7), PEOPLE, None, r"points.shape=\(7,\), 7 labels"),
+            (POINTS, PEOPLE[:6], None, r"points.shape=\(7, 2\), 6 labels"),
+            (POINTS, PEOPLE, FACES[:4], "Received: .* 4 images"),
+            (POINTS, PEOPLE, FACES[:0], "Received: .* 0 images"),
+            (*people_in_a_row(41), None, "at most 40 people. Received: 41"),
+        ],
+        ids=["rows for columns", "3-D", "1-D", "labels", "images", "no images", "41 people"],
+    )
+    def test_what_does_not_fit_is_refused_before_a_figure_is_begun(
+        self, points, labels, images, words
+    ):
+        with pytest.raises(ValueError, match=words):
+            plot_embedding_map(points, labels, images=images)
+        assert plt.get_fignums() == []
+
+
+LOSSES = [0.9, 0.5, 0.3, 0.25]
+EERS = [0.31, 0.22, 0.125, 0.14]
+
+
+class TestTraining:
+    @pytest.fixture
+    def axes(self):
+        return plt.subplots(1, 2)[1]
+
+    @pytest.mark.parametrize("as_type", [list, tuple, np.array])
+    def test_the_curves_hold_every_epoch_counted_from_one(self, axes, as_type):
+        plot_training(as_type(LOSSES), as_type(EERS), axes=axes)
+        (loss,), (eer,) = (ax.get_lines() for ax in axes)
+        np.testing.assert_array_equal(loss.get_xydata(), np.stack([[1, 2, 3, 4], LOSSES], axis=1))
+        np.testing.assert_array_equal(eer.get_xydata(), np.stack([[1, 2, 3, 4], EERS], axis=1))
+
+    def test_the_two_may_differ_in_length(self, axes):
+        plot_training(LOSSES, EERS[:2], axes=axes)
+        assert [len(ax.get_lines()[0].get_xdata()) for ax in axes] == [4, 2]
+
+    def test_draws_on_the_given_axes_and_returns_them(self, axes):
+        found = plot_training(LOSSES, EERS, axes=axes)
+        assert [each is ax for each, ax in zip(found, axes, strict=True)] == [True, True]
+        assert plt.get_fignums() == [axes[0].figure.number]
+
+    def test_a_pair_of_axes_may_be_of_two_figures(self):
+        pair = plt.subplots()[1], plt.subplots()[1]
+        left, right = plot_training(LOSSES, EERS, axes=pair)
+        assert (left.get_ylabel(), right.get_ylabel()) == ("loss", "EER")
+        assert (left, right) == pair
+
+    def test_begins_one_new_figure_with_two_axes(self):
+        left, right = plot_training(LOSSES, EERS)
+        assert plt.get_fignums() == [left.figure.number]
+        assert left.figure.axes == [left, right]
+        assert left.get_position().x1 < right.get_position().x0
+
+    def test_each_side_is_labelled(self, axes):
+        plot_training(LOSSES, EERS, axes=axes)
+        assert [ax.get_xlabel() for ax in axes] == ["epoch", "epoch"]
+        assert [ax.get_ylabel() for ax in axes] == ["loss", "EER"]
+        assert [ax.get_title() for ax in axes] == [
+            "Loss, training people",
+            "EER, validation people",
+        ]
+
+    def test_both_start_at_zero_and_hold_their_curve(self, axes):
+        plot_training(LOSSES, EERS, axes=axes)
+        for ax, values in zip(axes, (LOSSES, EERS), strict=True):
+            low, high = ax.get_ylim()
+            assert low == 0
+            assert high > max(values)
+
+    def test_the_best_epoch_is_marked_on_the_curve_and_told(self, axes):
+        plot_training(LOSSES, EERS, best_epoch=3, axes=axes)
+        curve, mark = axes[1].get_lines()
+        np.testing.assert_array_equal(mark.get_xydata(), [[3, 0.125]])
+        assert mark.get_marker() == "o"
+        assert mark.get_color() == curve.get_color()
+        assert legend_texts(axes[1]) == ["network", "best: 12.5%, epoch 3"]
+        assert len(axes[0].get_lines()) == 1
+
+    def test_the_first_and_the_last_epoch_can_be_the_best(self):
+        for best, value in ((1, 0.31), (4, 0.14)):
+            _, right = plot_training(LOSSES, EERS, best_epoch=best)
+            np.testing.assert_array_equal(right.get_lines()[-1].get_xydata(), [[best, value]])
+
+    def test_without_a_best_epoch_nothing_is_marked(self, axes):
+        plot_training(LOSSES, EERS, axes=axes)
+        assert len(axes[1].get_lines()) == 1
+        assert not axes[1].texts
+
+    @pytest.mark.parametrize("epoch", [-1, 5])
+    def test_an_epoch_that_was_not_cannot_be_the_best(self, axes, epoch):
+        with pytest.raises(ValueError, match=rf"one of the 4 epochs\. Received: {epoch}"):
+            plot_training(LOSSES, EERS, best_epoch=epoch, axes=axes)
+
+    def test_the_legend_lies_above_the_curves(self):
+        with mpl.rc_context():
+            use_course_style()
+            _, right = plot_training(LOSSES, EERS, best_epoch=3, baseline=("other", 0.3))
+            right.figure.canvas.draw()
+        bottom = right.get_legend().get_window_extent().transformed(right.transData.inverted()).y0
+        assert bottom > max(EERS)
+
+    def test_a_baseline_is_a_named_line_across_the_axes(self, axes):
+        plot_training(LOSSES, EERS, baseline=("eigenfaces", 0.2), axes=axes)
+        found = line(axes[1], "eigenfaces")
+        np.testing.assert_array_equal(found.get_ydata(), [0.2, 0.2])
+        np.testing.assert_array_equal(found.get_xdata(), [0, 1])  # in widths of the axes
+        assert found.get_linestyle() == "--"
+        assert legend_texts(axes[1]) == ["network", "eigenfaces"]
+        assert axes[0].get_legend() is None
+
+    @pytest.mark.parametrize("eer", [0, 0.45])
+    def test_a_baseline_beyond_the_curve_is_within_the_view(self, axes, eer):
+        plot_training(LOSSES, EERS, baseline=("other", eer), axes=axes)
+        low, high = axes[1].get_ylim()
+        assert low <= eer < high
+        assert legend_texts(axes[1]) == ["network", "other"]
+
+    def test_the_network_and_the_baseline_differ_in_colour(self, axes):
+        plot_training(LOSSES, EERS, baseline=("other", 0.2), axes=axes)
+        network, other = (line(axes[1], name) for name in ("network", "other"))
+        assert to_hex(network.get_color()).upper() == COLORS["genuine"]
+        assert to_hex(other.get_color()) != to_hex(network.get_color())
+
+    def test_the_loss_needs_no_legend(self, axes):
+        plot_training(LOSSES, EERS, best_epoch=3, axes=axes)
+        assert axes[0].get_legend() is None
+
+    def test_the_errors_are_in_per_cent_and_the_losses_are_not(self, axes):
+        plot_training(LOSSES, EERS, axes=axes)
+        texts = tick_texts(axes[1].yaxis)
+        positions = axes[1].yaxis.get_ticklocs()
+        assert [float(text.removesuffix("%")) for text in texts] == pytest.approx(100 * positions)
+        assert all(text.endswith("%") for text in texts)
+        assert not any("%" in text for text in tick_texts(axes[0].yaxis))
+
+    def test_ticks_of_small_errors_can_be_told_apart(self, axes):
+        plot_training(LOSSES, [0.02, 0.012, 0.008], axes=axes)
+        texts = tick_texts(axes[1].yaxis)
+        assert len(set(texts)) == len(texts)
+
+    @pytest.mark.parametrize("baseline", [None, ("eigenfaces", 0.2)])
+    def test_nobody_to_validate_on_leaves_an_empty_curve(self, axes, baseline):
+        plot_training(LOSSES, [], baseline=baseline, axes=axes)
+        assert axes[1].get_lines()[0].get_xydata().shape == (0, 2)
+        assert len(axes[1].get_lines()) == (1 if baseline is None else 2)
+        assert axes[1].get_ylim()[0] == 0
+        axes[0].figure.canvas.draw()
+
+    def test_a_single_epoch_can_be_rendered(self):
+        with mpl.rc_context():
+            use_course_style()
+            left, right = plot_training([0.5], [0.3], best_epoch=1, baseline=("other", 0.2))
+            left.figure.canvas.draw()
+        np.testing.assert_array_equal(right.get_lines()[0].get_xydata(), [[1, 0.3]])
+
+    def test_the_inputs_are_not_changed(self, axes):
+        loss, eer = np.array(LOSSES), np.array(EERS)
+        for each in (loss, eer):
+            each.setflags(write=False)
+        plot_training(loss, eer, best_epoch=2, baseline=("other", 0.2), axes=axes)
+        axes[0].figure.canvas.draw()
+        np.testing.assert_array_equal(loss, LOSSES)
+        np.testing.assert_array_equal(eer, EERS)
 
 
 # --- style ----------------------------------------------------------------------------------

@@ -11,6 +11,18 @@ from course_utils.exercises.one_shot import (
     check_open_set_rates,
     check_output_layer_parameters,
 )
+from course_utils.exercises.siamese import (
+    check_contrastive_loss,
+    check_distance_from_cosine,
+    check_genuine_share,
+    check_siamese_distance,
+)
+from course_utils.exercises.triplet import (
+    check_negative_distance,
+    check_semi_hard,
+    check_triplet_count,
+    check_triplet_loss,
+)
 from course_utils.exercises.verification import (
     check_error_rates_at,
     check_identification_error,
@@ -20,12 +32,20 @@ from course_utils.exercises.verification import (
 
 __all__ = [
     "Verdict",
+    "check_contrastive_loss",
+    "check_distance_from_cosine",
     "check_error_rates_at",
+    "check_genuine_share",
     "check_identification_error",
     "check_identify",
     "check_nearest_person",
+    "check_negative_distance",
     "check_open_set_rates",
     "check_output_layer_parameters",
     "check_pair_counts",
+    "check_semi_hard",
+    "check_siamese_distance",
     "check_threshold_at_fmr",
+    "check_triplet_count",
+    "check_triplet_loss",
 ]

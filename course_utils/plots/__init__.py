@@ -1,5 +1,6 @@
 """Drawing: arrays in, Matplotlib Axes out. Nothing here computes, saves or calls `show()`."""
 
+from course_utils.plots.embeddings import plot_embedding_map, plot_training
 from course_utils.plots.images import plot_image_grid
 from course_utils.plots.rates import (
     plot_det,
@@ -16,10 +17,12 @@ __all__ = [
     "METHOD_COLORS",
     "plot_det",
     "plot_distance_histograms",
+    "plot_embedding_map",
     "plot_error_rates",
     "plot_gallery_growth",
     "plot_image_grid",
     "plot_intervals",
     "plot_open_set",
+    "plot_training",
     "use_course_style",
 ]

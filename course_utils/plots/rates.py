@@ -248,4 +248,6 @@ def plot_intervals(
     text_ends = max(interval.high for interval in intervals.values()) + 8 * margin
     start = min(ends) - margin
     ax.set_xlim(max(0, start) if min(ends) >= 0 else start, max(max(ends) + 2 * margin, text_ends))
+    if max(ends) <= 1:  # there is room for text above 100 %, but nothing to be measured
+        ax.set_xticks([tick for tick in ax.get_xticks() if ax.get_xlim()[0] <= tick <= 1])
     return ax

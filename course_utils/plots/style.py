@@ -29,6 +29,15 @@ METHOD_COLORS: Mapping[str, str] = MappingProxyType(
         "Fisherfaces": COLORS["third"],
         "softmax": COLORS["fourth"],
         "softmax, K + 1": COLORS["fifth"],
+        "untrained network": "#AA7744",
+        # Paul Tol, "Colour schemes", 2021, the muted one: what learned a distance.
+        "Siamese network": "#AA4499",
+        "triplet loss": "#332288",
+        "triplet loss, mirrored": "#88CCEE",
+        "random": "#999933",
+        "all": "#44AA99",
+        "semi-hard": "#332288",
+        "hard": "#882255",
     }
 )
 SERIES = tuple(COLORS[name] for name in ("first", "second", "third", "fourth", "fifth"))
