@@ -7,7 +7,7 @@ RUN := $(VENV)/bin/python
 INSTALLED := $(VENV)/.installed
 NOTEBOOKS := $(wildcard notebooks/*.ipynb)
 
-.PHONY: course test unit nbval lab notebooks check bench clean
+.PHONY: course test unit nbval lab notebooks check bench weights clean
 
 course: $(INSTALLED)  ## install, then execute every notebook in both languages
 	$(RUN) tools/build_notebooks.py --force --output build/course
@@ -35,8 +35,13 @@ check: $(INSTALLED)  ## style, and whether the notebooks agree with their source
 	$(RUN) -m ruff format --check .
 	$(RUN) tools/build_notebooks.py --check
 
-bench: $(INSTALLED)  ## measure, each against its peer in one run
+bench: $(INSTALLED)  ## measure, each against its peer in one run; installs the peers (PyTorch: large)
+	$(RUN) -m pip install --quiet --disable-pip-version-check -c constraints.txt -e ".[bench]"
 	$(RUN) -m benchmarks
+
+weights: $(INSTALLED)  ## train what is missing in weights/, then measure every file again
+	$(RUN) tools/train_weights.py
+	$(RUN) tools/train_weights.py --check
 
 clean:
 	rm -rf build dist .hypothesis .ruff_cache .coverage $(VENV)

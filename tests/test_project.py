@@ -44,7 +44,7 @@ def conda_environment():
 
 def test_every_requirement_is_pinned_inside_its_range():
     versions = pins()
-    for name, specifier in {**BASE, **EXTRAS["lab"], **EXTRAS["dev"]}.items():
+    for name, specifier in {**BASE, **EXTRAS["lab"], **EXTRAS["dev"], **EXTRAS["bench"]}.items():
         assert name in versions, f"{name} is not in constraints.txt"
         assert specifier.contains(versions[name]), f"{name}=={versions[name]} is not {specifier}"
 
@@ -95,7 +95,7 @@ def test_the_workflow_does_what_ci_does():
 
 
 @pytest.mark.parametrize(
-    "target", ["course", "test", "lab", "notebooks", "check", "bench", "clean"]
+    "target", ["course", "test", "lab", "notebooks", "check", "bench", "weights", "clean"]
 )
 def test_the_makefile_has_the_target(target):
     makefile = (ROOT / "Makefile").read_text(encoding="utf-8")

@@ -1,0 +1,104 @@
+"""The triplet loss against pytorch-metric-learning: first the same numbers, then the time."""
+
+import numpy as np
+import tensorflow as tf
+
+from benchmarks.pairing import compare
+from course_utils.losses import batch_triplet_loss, mine_triplets
+
+MARGIN = 0.2
+NUM_PEOPLE, PHOTOS_PER_PERSON, DIM = 45, 40, 128  # FaceNet's batch of 1,800
+
+
+def main() -> None:
+    try:
+        import torch
+        from pytorch_metric_learning import distances, losses, miners
+    except ImportError:
+        print("The triplet loss: skipped; it takes the peers of `pip install -e .[bench]`.")
+        return
+    squared = distances.LpDistance(normalize_embeddings=False, p=2, power=2)
+    peer_loss = losses.TripletMarginLoss(margin=MARGIN, distance=squared)  # mean over the active
+    peer_miners = {
+        "all": None,
+        "hard": miners.BatchHardMiner(distance=squared),
+        "semi-hard": miners.BatchEasyHardMiner(
+            pos_strategy="all", neg_strategy="semihard", distance=squared
+        ),
+    }
+    check_agreement(torch, peer_loss, peer_miners)
+
+    rng = np.random.default_rng(0)
+    labels, embeddings = batch(rng, NUM_PEOPLE, PHOTOS_PER_PERSON, DIM)
+    torch_labels = torch.from_numpy(labels)
+    for mining in ("hard", "semi-hard"):  # all 123 million triplets do not fit into the peer
+        value_and_gradient = gradient_function(mining)
+        variable = tf.Variable(embeddings)
+
+        def ours(function=value_and_gradient, variable=variable):
+            return function(labels, variable)
+
+        def peer(miner=peer_miners[mining]):
+            points = torch.from_numpy(embeddings).requires_grad_()
+            peer_loss(points, torch_labels, miner(points, torch_labels)).backward()
+
+        name = f"{mining}, {len(labels):,} × {DIM}, value and gradient"
+        print(f"{name}, against pytorch-metric-learning:\n  {compare(ours, peer, runs=5)}")
+
+
+def batch(rng, num_people, photos_per_person, dim):
+    """Unit embeddings in loose groups."""
+    labels = np.repeat(np.arange(num_people), photos_per_person)
+    embeddings = rng.normal(size=(num_people, dim))[labels] + 2 * rng.normal(
+        size=(len(labels), dim)
+    )
+    embeddings /= np.linalg.norm(embeddings, axis=1, keepdims=True)
+    return labels, embeddings.astype(np.float32)
+
+
+def gradient_function(mining):
+    """A compiled function (labels, variable) → loss and gradient."""
+
+    @tf.function
+    def value_and_gradient(labels, variable):
+        with tf.GradientTape() as tape:
+            loss = batch_triplet_loss(labels, variable, margin=MARGIN, mining=mining)
+        return loss, tape.gradient(loss, variable)
+
+    return value_and_gradient
+
+
+def check_agreement(torch, peer_loss, peer_miners) -> None:
+    """Stops unless both say the same of the same batches, where they define the same thing."""
+    largest = dict.fromkeys(peer_miners, 0.0)
+    num_batches = 50
+    for seed in range(num_batches):
+        rng = np.random.default_rng(seed)
+        num_people, photos = int(rng.integers(3, 9)), int(rng.integers(2, 6))
+        labels, embeddings = batch(rng, num_people, photos, 16)
+        points, torch_labels = torch.from_numpy(embeddings), torch.from_numpy(labels)
+        for mining, miner in peer_miners.items():
+            if miner is None:
+                theirs = float(peer_loss(points, torch_labels))
+                own = batch_triplet_loss(
+                    labels, embeddings, margin=MARGIN, mining=mining, average="active"
+                )
+                largest[mining] = max(largest[mining], abs(float(own) - theirs))
+                continue
+            found = set(zip(*(part.tolist() for part in miner(points, torch_labels)), strict=True))
+            mined = mine_triplets(labels, embeddings, mining=mining)
+            ours = set(zip(*(part.tolist() for part in mined), strict=True))
+            if mining == "semi-hard":  # without a farther negative they leave the pair out
+                distances = ((embeddings[:, None] - embeddings) ** 2).sum(axis=2)
+                ours = {(a, p, n) for a, p, n in ours if distances[a, n] > distances[a, p]}
+            if ours != found:
+                raise AssertionError(f"{mining}: other triplets for seed {seed}")
+    for mining, difference in largest.items():
+        if difference > 1e-5:
+            raise AssertionError(f"{mining}: the losses differ by {difference}")
+    print(f"The triplet loss and pytorch-metric-learning agree on {num_batches} batches: ", end="")
+    print(f"all (largest difference {largest['all']:.0e}); hard and semi-hard choose the same.")
+
+
+if __name__ == "__main__":
+    main()
