@@ -134,8 +134,10 @@ def record_weights(
 
     Raises:
         FileNotFoundError: If the file is not there.
-        ValueError: If the folder's manifest is damaged.
+        ValueError: If the folder's manifest is damaged, or `held_out` is a single text.
     """
+    if isinstance(held_out, str):
+        raise ValueError(f"`held_out` must be a list of names. Received: {held_out!r}.")
     path = Path(path)
     manifest = path.parent / MANIFEST_NAME
     entries = read_manifest(path.parent) if manifest.exists() else {}

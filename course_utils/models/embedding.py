@@ -22,7 +22,8 @@ def build_embedding_model(input_shape: Sequence[int], embedding_dim: int = 128) 
 
     Returns:
         An uncompiled model, float32 images (batch, height, width, channels) → embeddings
-        (batch, embedding_dim) of unit L2 norm.
+        (batch, embedding_dim) of unit L2 norm. (Before any training an all-black image, and only
+        that, gives the zero vector.)
 
     Raises:
         ValueError: If the images are too small, or a number is too low.

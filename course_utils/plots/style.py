@@ -33,7 +33,8 @@ METHOD_COLORS: Mapping[str, str] = MappingProxyType(
         # Paul Tol, "Colour schemes", 2021, the muted one: what learned a distance.
         "Siamese network": "#AA4499",
         "triplet loss": "#332288",
-        "triplet loss, mirrored": "#88CCEE",
+        "triplet loss, mirrored": "#6699CC",
+        "two networks, mirrored": "#004488",
         "random": "#999933",
         "all": "#44AA99",
         "semi-hard": "#332288",

@@ -18,8 +18,8 @@ UNREADABLE = (  # whatever a file that is damaged or something else may raise
     AttributeError,
     EOFError,
     KeyError,
-    NotImplementedError,
     OSError,
+    RuntimeError,
     TypeError,
     ValueError,
     zipfile.BadZipFile,
@@ -161,9 +161,11 @@ def start_over(model: keras.Model, *, seed: int) -> None:
     _check_compiled(model)
     keras.utils.set_random_seed(seed)
     model.set_weights(type(model).from_config(model.get_config()).get_weights())
-    for variable in model.optimizer.variables:
-        if "learning_rate" not in variable.path:
-            variable.assign(keras.ops.zeros_like(variable))
+    fresh = type(model.optimizer).from_config(model.optimizer.get_config())
+    for optimizer in (fresh, model.optimizer):
+        optimizer.build(model.trainable_variables)
+    for variable, value in zip(model.optimizer.variables, fresh.variables, strict=True):
+        variable.assign(value)
 
 
 def train_encoder(
@@ -194,13 +196,15 @@ def train_encoder(
         encoder: Model images → embeddings inside `model`; by default `model` itself.
         state_file: Where the state of the training is kept after each epoch (weights, optimizer,
             history), as `.npz`. If it is there, training goes on from it; the file is replaced
-            atomically, so that an interruption loses one epoch at most. Delete it to start anew.
+            atomically, so that an interruption loses one epoch at most. The learning rate is not
+            taken from it, nor the state of random layers or random mining. Delete it to start anew.
         verbose: Whether to show a progress bar for each epoch.
 
     Returns:
         `TrainingHistory`, of the interrupted runs too.
 
     Raises:
+        FileNotFoundError: If the folder of `state_file` is missing.
         ValueError: If validation people are trained on, the loss is no longer finite, the model
             is not compiled, or the state is that of another training or damaged.
 
@@ -228,8 +232,10 @@ def train_encoder(
         if shared.size:
             raise ValueError(
                 "`validation` must hold other people than `batches`. "
-                f"Received {shared.size} who are in both, such as {shared[0]!r}."
+                f"Received {shared.size} who are in both, such as {shared.tolist()[0]!r}."
             )
+    if state_file is not None and not Path(state_file).parent.is_dir():
+        raise FileNotFoundError(f"The folder of `state_file` is missing. Received: {state_file}.")
     watch = _Watch(model, encoder or model, validation, patience, state_file)
     watch.resume()
     for epoch in range(len(watch.history.loss), epochs):
@@ -241,8 +247,9 @@ def train_encoder(
         batches.epoch = epoch
         measured = watch.end_epoch(epoch, _train_epoch(model, batches, bar))
         bar.update(len(batches), measured.items(), finalize=True)
-    model.optimizer.finalize_variable_values(model.trainable_variables)  # for a running mean
-    if watch.best is not None:
+    if model.optimizer.built:
+        model.optimizer.finalize_variable_values(model.trainable_variables)  # for a running mean
+    if validation is not None and watch.best is not None:
         watch.encoder.set_weights(watch.best)
     return watch.history
 
@@ -302,7 +309,8 @@ class _Watch:
         """Whether the patience is at an end."""
         if self.patience is None or not self.history.validation_eer:
             return False
-        return len(self.history.validation_eer) - self.history.best_epoch >= self.patience
+        since_best = len(self.history.validation_eer) - 1 - np.argmin(self.history.validation_eer)
+        return bool(since_best >= self.patience)
 
     def _validate(self) -> float:
         images, labels = self.validation
