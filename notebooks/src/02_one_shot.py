@@ -747,7 +747,7 @@ exercises.check_open_set_rates(solution_open_set_rates)
 # recognition", 2015 · Taigman et al., "DeepFace", CVPR 2014 · Scheirer et al., "Toward open set
 # recognition", PAMI 2013 · Grother, Ngan, "Face Recognition Vendor Test", NIST IR 8009, 2014.
 #
-# **Next:** 03 · Siamese networks: the network learns $d$ itself. **Back:**
+# **Next:** [03 · Siamese networks](03_siamese.ipynb): the network learns $d$ itself. **Back:**
 # [01 · Verification and recognition](01_verification.ipynb).
 
 # %% [markdown] lang="zh"
@@ -763,4 +763,4 @@ exercises.check_open_set_rates(solution_open_set_rates)
 # Taigman 等，“DeepFace”，CVPR 2014 · Scheirer 等，“Toward open set recognition”，PAMI 2013 ·
 # Grother、Ngan，“Face Recognition Vendor Test”，NIST IR 8009，2014。
 #
-# **下一节：** 03 · 孪生网络：让网络自己学会 $d$。**上一节：** [01 · 人脸验证与人脸识别](01_verification.ipynb)。
+# **下一节：** [03 · 孪生网络](03_siamese.ipynb)：让网络自己学会 $d$。**上一节：** [01 · 人脸验证与人脸识别](01_verification.ipynb)。
