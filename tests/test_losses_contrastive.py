@@ -204,7 +204,7 @@ def test_margins_that_are_not_positive_are_refused(margin):
     ("same", "distances"), [([1, 0], [0.5]), ([1], [0.5, 0.5]), ([], [0.5]), ([[1], [0]], [0.5])]
 )
 def test_unequal_numbers_of_labels_and_distances_are_refused(same, distances):
-    with pytest.raises(ValueError, match=r"one number a pair\. Received: same\.shape=.*distances"):
+    with pytest.raises(ValueError, match=r"a number a pair\. Received: same\.shape=.*distances"):
         contrastive_loss(np.array(same), np.array(distances))
 
 

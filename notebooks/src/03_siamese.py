@@ -12,12 +12,12 @@
 #   against baselines that learned nothing, or little, and say honestly which of them it beats.
 #
 # **You need** notebooks 01 (EER, Fisherfaces, intervals over people) and 02 (one-shot), and a
-# first idea of a convolutional network. **Run time:** about 65 seconds on 2 CPU cores.
+# first idea of a convolutional network. **Run time:** about 60 seconds on 2 CPU cores.
 
 # %% [markdown] lang="zh"
 # # 03 · 孪生网络：学会距离
 #
-# *一个网络看两张照片，只学一件事：近，还是远。* 没有人告诉它什么是鼻子。然后来了十个它从未见过的人，它开始把他们分成群。
+# *一个网络看两张照片，只学一件事：近，还是远。* 没有人告诉它什么是鼻子。然后来了十个它从未见过的人，它开始把他们区分开来。
 #
 # **学完本节，你能够**
 # - 说清孪生网络（Siamese network）共享的是什么，并演示两张照片如何一起贡献每一个梯度；
@@ -27,21 +27,19 @@
 #   过了谁。
 #
 # **你需要** 01（EER、Fisher 脸、按人计算的区间）和 02（单样本学习），以及对卷积网络的初步了解。
-# **运行时间：** 双核 CPU 约 65 秒。
+# **运行时间：** 双核 CPU 约 60 秒。
 
 # %% tags=["setup"]
 import matplotlib.pyplot as plt
 import numpy as np
 from scipy.spatial.distance import cdist
 from sklearn.decomposition import PCA
-from sklearn.discriminant_analysis import LinearDiscriminantAnalysis
 
 from course_utils import data, exercises, plots, recognition
 from course_utils.session import start_session
 
 rng = start_session(seed=0)
 import keras
-import tensorflow as tf
 
 from course_utils.losses import ContrastiveLoss, contrastive_loss
 from course_utils.models import build_embedding_model, build_siamese_model
@@ -54,7 +52,8 @@ DEAL = 0  # who is trained on, who is tested
 SEEDS = (0, 1)  # of the networks
 NUM_PAIRS = 32  # a batch
 GENUINE_SHARE = 0.125  # of them; try 0.5
-EPOCHS, BATCHES_PER_EPOCH = 7, 20
+EPOCHS = 7
+BATCHES_PER_EPOCH = 20
 LEARNING_RATE = 1e-3
 MARGIN = 1.0  # plain distance that impostors should keep
 COMPONENTS_TRIED = (20, 30, 50, 70)  # of eigenfaces and Fisherfaces
@@ -197,6 +196,9 @@ for name, distances in to_itself.items():
 
 
 # %%
+import tensorflow as tf
+
+
 def gradient_of_d(through_first, through_second):
     """∂d/∂(filters of the first layer), with a branch cut off or not."""
     with tf.GradientTape() as tape:
@@ -225,23 +227,24 @@ plt.show()
 
 # %% [markdown] lang="en"
 # Left plus middle is right, filter by filter. Where the two photos ask for opposite changes, the
-# sum nearly cancels: the two photos negotiate, and what is left is what tells them apart.
+# sum nearly cancels: the two photos negotiate, and what is left is what changes $d$.
 #
 # ## 3 · What a pair should cost
 #
 # For photos of one person ($y = 1$) $d$ should be small. For two people ($y = 0$) it should be
-# large, but not without end: from a margin $m$ on, far is far enough. The **contrastive loss**:
+# large, but not without end: from a margin $m$ on, far is far enough. ($d$ is squared, $m$ is a plain
+# distance, hence $\sqrt d$.) The **contrastive loss**:
 #
 # $$L = y \, d + (1 - y) \, \max(m - \sqrt d, 0)^2.$$
 
 # %% [markdown] lang="zh"
-# 左加中等于右，每个滤波器都是如此。两张照片要求相反的改变时，和几乎抵消：两张照片在讨价还价，剩下的正是能把它们区分开
-# 的东西。
+# 左加中等于右，每个滤波器都是如此。两张照片要求相反的改变时，和几乎抵消：两张照片在讨价还价，剩下的才是真正改变 $d$ 的
+# 部分。
 #
 # ## 3 · 一对照片该付多少代价
 #
 # 同一个人的两张照片（$y = 1$），$d$ 应当小；两个人的照片（$y = 0$），$d$ 应当大，但不必无止境地大：超过间隔 $m$，就够
-# 远了。这就是**对比损失**（contrastive loss）：
+# 远了。（$d$ 是平方距离，$m$ 是普通距离，所以要写 $\sqrt d$。）这就是**对比损失**（contrastive loss）：
 #
 # $$L = y \, d + (1 - y) \, \max(m - \sqrt d, 0)^2.$$
 
@@ -304,17 +307,17 @@ print(
 )
 
 # %% [markdown] lang="en"
-# With one or two genuine pairs in a batch of 32, some batches would hold none. `PairBatches` draws a
-# fixed share. Half is a common choice; but a genuine pair pays for every bit of distance, while
-# most strangers are soon beyond the margin and pay nothing, so that half of them pull far harder
-# than the others push. We take one in eight. And since 20 people with 10 photos are few, each photo is turned,
+# With one or two genuine pairs in a batch of 32 on average, some batches would hold none. `PairBatches` draws a
+# fixed share. Half is a common choice. But a genuine pair pays for every bit of
+# distance, a stranger only within the margin: the share sets the balance of pull and push. We take
+# one in eight; try 0.5 in the settings. And since 20 people with 10 photos are few, each photo is turned,
 # shifted, zoomed, mirrored and relit a little, every time anew: whatever changes *without changing
 # who it is*.
 
 # %% [markdown] lang="zh"
-# 32 对里平均只有一两对是同一个人，有些批次里一对也没有。`PairBatches` 按固定的比例抽取。一半对一半是常见的选择；但同一个
-# 人的一对，只要有一点距离就要付代价，而大多数陌生人很快就超出间隔、不再付代价，所以一半对一半时，拉的力远大于推的力。我们
-# 取八分之一。另外，20 个人、每人 10 张照片还是太少，因此每张照片每次都会随机地稍作旋转、平移、缩放、镜像和明暗变化：凡是*不改变
+# 32 对里平均只有一两对是同一个人，有些批次里一对也没有。`PairBatches` 按固定的比例抽取。一半对一半是常见的选择。但同一个人的一
+# 对，只要有一点距离就要付代价，陌生人只在间隔之内才付：这个比例决定了拉与推的平衡。我们取八分之一；可以在设置里改成 0.5
+# 试试。另外，20 个人、每人 10 张照片还是太少，因此每张照片每次都会随机地稍作旋转、平移、缩放、镜像和明暗变化：凡是*不改变
 # “这是谁”*的变化都可以。
 
 # %%
@@ -333,8 +336,8 @@ plt.show()
 # %% [markdown] lang="zh"
 # ## 5 · 训练
 #
-# 二十个人用来学习；十个**验证**的人只用来决定何时停止；还有十个**测试**的人，学习和停止都没有见过他们。`train_encoder`
-# 每轮之后在验证的人身上测量 EER，并保留最好的权重。
+# 二十个人用来学习；十个人组成**验证组**，只用来决定何时停止；还有十个人组成**测试组**，学习和停止都没有用到他们。`train_encoder`
+# 每轮之后在验证组上测量 EER，并保留最好的权重。
 
 
 # %%
@@ -359,7 +362,7 @@ def train_siamese(parts, seed):
     )
     others = images[validation], labels[validation]
     history = training.train_encoder(
-        siamese, batches, others, encoder=encoder_to_train, epochs=EPOCHS, verbose=False
+        siamese, batches, others, encoder=encoder_to_train, epochs=EPOCHS, verbose=0
     )
     return training.embed_faces(encoder_to_train, images), history
 
@@ -392,8 +395,8 @@ plt.show()
 # ## 6 · Before and after, on people it has never seen
 
 # %% [markdown] lang="zh"
-# 在用来学习的人身上，损失一直在降；验证的人很早就受益，之后时好时坏。最好的一轮是*在他们身上*选出来的，所以他们的 EER 偏
-# 乐观一点。下面看测试的人。
+# 在用来学习的人身上，损失一直在降；验证组的 EER 很早就降下来，之后时好时坏。最好的一轮是*在他们身上*选出来的，所以他们的 EER 偏
+# 乐观一点。下面看测试组。
 #
 # ## 6 · 训练前与训练后：从未见过的人
 
@@ -408,18 +411,18 @@ for ax, encoded, title in zip(axes, (before, after), ("before", "after"), strict
 plt.show()
 
 # %% [markdown] lang="en"
-# Look at the scale, too. Before, all distances are tiny; after, strangers spread over the
-# sphere, and the photos of one person stay nearer to each other. Not all of them: the blue tail
-# under the orange hill is what every threshold must get wrong.
+# Look at the scale, too. Before, all distances are tiny; after, strangers have moved
+# apart, and the photos of one person stay nearer to each other. Not all of them: the blue tail
+# under the orange hill is why every threshold gets some pairs wrong.
 #
 # **A map.** The 128 numbers of the ten test people, flattened to the two directions in which they
 # vary most (PCA). A colour is a person.
 
 # %% [markdown] lang="zh"
-# 也请看一下刻度：训练前所有距离都很小；训练后，陌生人在球面上散开，同一个人的照片彼此更近。但并非全部如此：橙色小山下面
-# 的那条蓝色尾巴，是任何阈值都必然判错的。
+# 也请看一下刻度：训练前所有距离都很小；训练后，陌生人彼此拉开了距离，同一个人的照片彼此更近。但并非全部如此：橙色小山下面
+# 的那条蓝色尾巴，使任何阈值都难免判错一些。
 #
-# **一张地图。** 把十个测试的人的 128 个数压平到变化最大的两个方向（PCA）。一种颜色代表一个人。
+# **一张地图。** 把测试组十个人的 128 个数压缩到变化最大的两个方向（PCA）。一种颜色代表一个人。
 
 # %% tags=["nbval-ignore-output"]
 figure, axes = plt.subplots(1, 2, figsize=(9.2, 4.2))
@@ -476,7 +479,7 @@ plt.show()
 # These are hard probes on purpose: test photos whose nearest neighbour in raw pixels is somebody
 # else. The first photo in each row is the probe.
 #
-# ## 7 · Is it better? Four rounds, several seeds, and the baselines
+# ## 7 · Is it better? Four rounds, two seeds, and the baselines
 #
 # One round is ten people, and one seed is one draw of luck. So everybody is tested once, in four
 # rounds, with two networks in each; beside them the baselines of notebook 01, with the *same*
@@ -487,18 +490,21 @@ plt.show()
 #   (chance 10 %; the mean over all galleries, computed exactly).
 
 # %% [markdown] lang="zh"
-# 这里故意挑了难的样本：在原始像素里，离它们最近的是别人。每行第一张是待识别的照片。
+# 这里故意挑了难的待识别样本：在原始像素里，离它们最近的是别人的照片。每行第一张就是待识别样本。
 #
-# ## 7 · 真的更好吗？四轮、多个种子，以及基线
+# ## 7 · 真的更好吗？四轮、两个种子，以及基线
 #
 # 一轮只有十个人，一个种子只是一次运气。所以分四轮，让每个人都被测试一次，每轮训练两个网络；旁边是 01 的基线，使用*同样*
-# 的训练和验证的人。两个问题：
+# 的训练组和验证组。两个问题：
 #
 # - **验证**：在没见过的人的所有照片对上的 EER（随机猜：50 %）；
 # - **单样本识别**：十个没见过的人，图库里每人一张照片，这张新照片是谁的？（随机猜：10 %；对所有可能的图库精确取平均）。
 
 
 # %%
+from sklearn.discriminant_analysis import LinearDiscriminantAnalysis
+
+
 def classic_encodings(parts):
     """Raw pixels, eigenfaces, Fisherfaces; the validation people choose the components."""
     train, best = parts["train"], {"raw pixels": (0, pixels)}
@@ -590,16 +596,16 @@ of_seeds = np.round(100 * np.array(eer_by_seed["Siamese network"]), 1)
 print("EER of each Siamese network, in per cent, the seeds of a round together:", of_seeds.tolist())
 
 # %% [markdown] lang="en"
-# **The honest answer: it has learned, and it is no better than the classics.** A network that
-# starts from random weights learns in seconds how faces differ: far ahead of where it began. Against
+# **The honest answer: it has learned, but not measurably more than the classics.** A network that
+# starts from random weights learns in seconds how faces differ: clearly ahead of where it began. Against
 # raw pixels and Fisherfaces, though, the intervals of the difference hold 0; a formula of 1936, put
 # to faces in 1997, gets as far with the same twenty people. And the seeds say why one run proves
-# nothing: two networks of one round can differ by more than the methods do.
+# nothing: two networks of one round can differ by more than these methods do.
 
 # %% [markdown] lang="zh"
-# **老实说：它学到了东西，但并不比经典方法更好。** 一个从随机权重出发的网络，几秒钟就学会了脸与脸有何不同，比起点好得多。
+# **老实说：它学到了东西，但看不出比经典方法更好。** 一个从随机权重出发的网络，几秒钟就学会了脸与脸有何不同，明显好于起点。
 # 可是与原始像素和 Fisher 脸相比，差值的区间都包含 0；一个 1936 年的公式，1997 年用到人脸上，凭同样的二十个人也走到了同
-# 样远。再看不同种子的结果，就知道为什么单独一次训练什么也证明不了：同一轮的两个网络之间的差别，可以比方法之间的差别还大。
+# 样远。再看不同种子的结果，就知道为什么单独一次训练什么也证明不了：同一轮的两个网络之间的差别，可以比这几种方法之间的差别还大。
 
 # %%
 assert gains["untrained network"][0] > 0
@@ -615,6 +621,10 @@ assert np.ptp(of_seeds, axis=1).max() > 2
 
 # %% tags=["nbval-ignore-output"]
 show_embeddings(after, three_photos, names)
+
+# %%
+a, another, b = after[three_photos]
+assert np.sum((a - another) ** 2) < 0.5 * np.sum((a - b) ** 2)
 
 # %% [markdown] lang="en"
 # The two squares of A are still alike, and B's is another. That is all a gallery needs to keep of
@@ -736,9 +746,9 @@ exercises.check_distance_from_cosine(solution_distance_from_cosine)
 # - **Embedding**: 128 numbers of length 1; $d$ is their squared distance, between 0 and 4.
 # - **Contrastive loss**: pull one person's photos together, push two people apart up to a margin;
 #   how many pairs of each kind is a choice, made on validation people.
-# - **On people never seen** it is far ahead of the untrained network: it learned *how faces differ*,
-#   not twenty faces. Raw pixels and Fisherfaces it does not surely beat, and a second seed moves it
-#   as much as another method would.
+# - **On people never seen** it is clearly ahead of the untrained network: it learned *how faces differ*,
+#   not twenty faces. Raw pixels and Fisherfaces it does not surely beat, and a second seed can
+#   move it more than it differs from them.
 #
 # **References.** Bromley et al., "Signature verification using a Siamese time delay neural
 # network", NeurIPS 1993 · Hadsell, Chopra, LeCun, "Dimensionality reduction by learning an
@@ -753,9 +763,9 @@ exercises.check_distance_from_cosine(solution_distance_from_cosine)
 #
 # - **一套权重，两个输入**：两张照片的梯度相加；若是两个网络，一张照片连离自己都不近。
 # - **嵌入**：128 个数，长度为 1；$d$ 是它们的平方距离，在 0 与 4 之间。
-# - **对比损失**：把同一个人的照片拉近，把两个人推开，直到间隔为止；两种照片对各占多少，是在验证的人身上作出的选择。
-# - **在从未见过的人身上**，它远胜未训练的网络：它学会的是*脸与脸有何不同*，而不是二十张脸。但不能说它胜过原始像素和
-#   Fisher 脸；换一个种子带来的变化，与换一种方法差不多大。
+# - **对比损失**：把同一个人的照片拉近，把两个人推开，直到间隔为止；两种照片对各占多少，要靠验证组来选择。
+# - **在从未见过的人身上**，它明显胜过未训练的网络：它学会的是*脸与脸有何不同*，而不是二十张脸。但不能说它胜过原始像素和
+#   Fisher 脸；单是换一个种子，变化就可能大过它与这两者的差别。
 #
 # **参考文献.** Bromley 等，“Signature verification using a Siamese time delay neural network”，NeurIPS 1993 ·
 # Hadsell、Chopra、LeCun，“Dimensionality reduction by learning an invariant mapping”，CVPR 2006 · Taigman

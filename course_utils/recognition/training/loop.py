@@ -235,7 +235,7 @@ def train_encoder(
                 f"Received {shared.size} who are in both, such as {shared.tolist()[0]!r}."
             )
     if state_file is not None and not Path(state_file).parent.is_dir():
-        raise FileNotFoundError(f"The folder of `state_file` is missing. Received: {state_file}.")
+        raise FileNotFoundError(f"The folder {Path(state_file).parent} is missing. Make it first.")
     watch = _Watch(model, encoder or model, validation, patience, state_file)
     watch.resume()
     for epoch in range(len(watch.history.loss), epochs):
