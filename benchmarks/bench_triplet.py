@@ -7,7 +7,7 @@ from benchmarks.pairing import compare
 from course_utils.losses import batch_triplet_loss, mine_triplets
 
 MARGIN = 0.2
-NUM_PEOPLE, PHOTOS_PER_PERSON, DIM = 45, 40, 128  # FaceNet's batch of 1,800
+DIM = 128
 
 
 def main() -> None:
@@ -22,25 +22,24 @@ def main() -> None:
     peer_miners = {
         "all": None,
         "hard": miners.BatchHardMiner(distance=squared),
-        "semi-hard": miners.BatchEasyHardMiner(
-            pos_strategy="all", neg_strategy="semihard", distance=squared
+        "semi-hard": miners.TripletMarginMiner(
+            MARGIN, type_of_triplets="semihard", distance=squared
         ),
     }
     check_agreement(torch, peer_loss, peer_miners)
 
-    rng = np.random.default_rng(0)
-    labels, embeddings = batch(rng, NUM_PEOPLE, PHOTOS_PER_PERSON, DIM)
-    torch_labels = torch.from_numpy(labels)
-    for mining in ("hard", "semi-hard"):  # all 123 million triplets do not fit into the peer
-        value_and_gradient = gradient_function(mining)
-        variable = tf.Variable(embeddings)
+    # FaceNet's batch of 1,800; where the peer enumerates all triplets, as many as fit.
+    for mining, num_people, photos_per_person in (("hard", 45, 40), ("semi-hard", 20, 16)):
+        labels, embeddings = batch(np.random.default_rng(0), num_people, photos_per_person, DIM)
+        value_and_gradient, variable = gradient_function(mining), tf.Variable(embeddings)
+        torch_labels = torch.from_numpy(labels)
 
-        def ours(function=value_and_gradient, variable=variable):
+        def ours(function=value_and_gradient, labels=labels, variable=variable):
             return function(labels, variable)
 
-        def peer(miner=peer_miners[mining]):
+        def peer(miner=peer_miners[mining], labels=torch_labels, embeddings=embeddings):
             points = torch.from_numpy(embeddings).requires_grad_()
-            peer_loss(points, torch_labels, miner(points, torch_labels)).backward()
+            peer_loss(points, labels, miner(points, labels)).backward()
 
         name = f"{mining}, {len(labels):,} × {DIM}, value and gradient"
         print(f"{name}, against pytorch-metric-learning:\n  {compare(ours, peer, runs=5)}")
@@ -68,6 +67,11 @@ def gradient_function(mining):
     return value_and_gradient
 
 
+def triplets_of(arrays):
+    """Three arrays of positions as a set of triplets."""
+    return set(zip(*(np.asarray(part).tolist() for part in arrays), strict=True))
+
+
 def check_agreement(torch, peer_loss, peer_miners) -> None:
     """Stops unless both say the same of the same batches, where they define the same thing."""
     largest = dict.fromkeys(peer_miners, 0.0)
@@ -85,12 +89,16 @@ def check_agreement(torch, peer_loss, peer_miners) -> None:
                 )
                 largest[mining] = max(largest[mining], abs(float(own) - theirs))
                 continue
-            found = set(zip(*(part.tolist() for part in miner(points, torch_labels)), strict=True))
-            mined = mine_triplets(labels, embeddings, mining=mining)
-            ours = set(zip(*(part.tolist() for part in mined), strict=True))
-            if mining == "semi-hard":  # without a farther negative they leave the pair out
-                distances = ((embeddings[:, None] - embeddings) ** 2).sum(axis=2)
-                ours = {(a, p, n) for a, p, n in ours if distances[a, n] > distances[a, p]}
+            found = triplets_of(miner(points, torch_labels))
+            ours = triplets_of(mine_triplets(labels, embeddings, mining=mining))
+            if mining == "semi-hard":  # theirs are all within the margin; ours the nearest of them
+                d = ((embeddings[:, None] - embeddings) ** 2).sum(axis=2)
+                found = set(
+                    {
+                        (a, p): (a, p, n) for a, p, n in sorted(found, key=lambda t: -d[t[0], t[2]])
+                    }.values()
+                )
+                ours = {(a, p, n) for a, p, n in ours if 0 < d[a, n] - d[a, p] <= MARGIN}
             if ours != found:
                 raise AssertionError(f"{mining}: other triplets for seed {seed}")
     for mining, difference in largest.items():
