@@ -214,7 +214,7 @@ class TripletLoss(keras.losses.Loss):
     """`batch_triplet_loss` for `model.compile`: labels are identities, outputs embeddings.
 
     A batch should hold several photos of each of several people
-    (`recognition.BalancedBatches`). Photos have no weights of their own, for the loss belongs to
+    (`recognition.training.BalancedBatches`). Photos have no weights of their own, for the loss belongs to
     triplets.
 
     Args:
