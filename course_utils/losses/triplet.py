@@ -214,8 +214,8 @@ class TripletLoss(keras.losses.Loss):
     """`batch_triplet_loss` for `model.compile`: labels are identities, outputs embeddings.
 
     A batch should hold several photos of each of several people
-    (`recognition.training.BalancedBatches`). Photos have no weights of their own, for the loss belongs to
-    triplets.
+    (`recognition.training.BalancedBatches`). Photos have no weights of their own, for the loss
+    belongs to triplets.
 
     Args:
         margin: α, positive; or "soft" with "hard" mining.
