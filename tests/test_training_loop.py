@@ -628,6 +628,14 @@ class TestResuming:
         assert history.best_epoch == 3
         assert weight(model) == pytest.approx(known_weight(3))
 
+    def test_the_learning_rate_is_that_of_the_caller(self, state):
+        train_known(known_model(learning_rate=0.25), epochs=1, state_file=state)
+        model = known_model(learning_rate=0.125)
+        train_known(model, validation=None, epochs=2, state_file=state)
+        assert float(model.optimizer.learning_rate) == 0.125
+        last_step = weight(model) - known_weight(1)
+        assert abs(last_step) == pytest.approx(abs(known_weight(2) - known_weight(1)) / 2)
+
     def test_the_state_is_that_of_the_last_epoch_and_not_of_the_best(self, state):
         train_known(epochs=5, state_file=state)
         arrays, history = stored(state)

@@ -366,10 +366,10 @@ class _Watch:
                 f"({error}). Delete it to start anew."
             ) from error
         self.model.set_weights(groups["weights"])
-        for variable, value in zip(
-            self.model.optimizer.variables, groups["optimizer"], strict=True
-        ):
-            variable.assign(value)
+        optimizer = zip(self.model.optimizer.variables, groups["optimizer"], strict=True)
+        for variable, value in optimizer:
+            if "learning_rate" not in variable.path:  # that is the caller's to change
+                variable.assign(value)
         self.history, self.best = history, groups["best"] or None
 
 
