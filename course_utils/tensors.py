@@ -34,9 +34,9 @@ def pairwise_distances(x, y=None, *, squared: bool = True):
 
     Lecture: section 3, notebook 03; used from notebook 02 on.
     """
-    x = _as_float(x)
+    x = as_float(x)
     against_itself = y is None
-    y = x if against_itself else ops.cast(_as_float(y), x.dtype)
+    y = x if against_itself else ops.cast(as_float(y), x.dtype)
     if len(x.shape) != 2 or len(y.shape) != 2 or x.shape[1] != y.shape[1]:
         raise ValueError(
             "`x` and `y` must be matrices of row vectors of one dimension. "
@@ -78,7 +78,7 @@ def gram_matrix(features, *, normalize: bool = True):
         CVPR 2016, equation 3. There it is the sum; the sizes are divided out in the loss.
     Lecture: section 8, notebook 08.
     """
-    features = _as_float(features)
+    features = as_float(features)
     if len(features.shape) != 4:
         raise ValueError(
             "`features` must have shape (batch, height, width, channels). "
@@ -110,7 +110,7 @@ def total_variation(images):
         Physica D 60, 1992; here the anisotropic form, as in `tf.image.total_variation`.
     Lecture: section 8, notebook 08.
     """
-    images = _as_float(images)
+    images = as_float(images)
     if len(images.shape) != 4:
         raise ValueError(
             "`images` must have shape (batch, height, width, channels). "
@@ -121,8 +121,19 @@ def total_variation(images):
     return ops.sum(down, axis=(1, 2, 3)) + ops.sum(right, axis=(1, 2, 3))
 
 
-def _as_float(values):
-    """A tensor; one that is not of a float type is converted to Keras's."""
+def as_float(values):
+    """A tensor of a float type; values of another type are converted to Keras's.
+
+    Args:
+        values: Tensor or array of numbers.
+
+    Returns:
+        Float tensor of the same shape; one that was of a float type keeps it.
+
+    Example:
+        >>> as_float([1, 2]).dtype.name
+        'float32'
+    """
     values = ops.convert_to_tensor(values)
     if not keras.backend.is_float_dtype(values.dtype):
         values = ops.cast(values, keras.config.floatx())

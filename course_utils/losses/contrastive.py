@@ -5,7 +5,7 @@ from numbers import Real
 import keras
 from keras import ops
 
-from course_utils.tensors import safe_sqrt
+from course_utils.tensors import as_float, safe_sqrt
 
 
 def contrastive_loss(same, distances, *, margin: float = 1.0):
@@ -37,9 +37,7 @@ def contrastive_loss(same, distances, *, margin: float = 1.0):
     Lecture: section 3, notebook 03.
     """
     check_margin(margin)
-    distances = ops.convert_to_tensor(distances)
-    if not keras.backend.is_float_dtype(distances.dtype):
-        distances = ops.cast(distances, keras.config.floatx())
+    distances = as_float(distances)
     same = ops.cast(same, distances.dtype)
     shapes = tuple(same.shape), tuple(distances.shape)
     same, distances = ops.reshape(same, (-1,)), ops.reshape(distances, (-1,))

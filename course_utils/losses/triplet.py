@@ -193,7 +193,7 @@ def mine_triplets(labels, embeddings, *, mining: str = "semi-hard", seed=None) -
     Reference: as `batch_triplet_loss`.
     Lecture: section 4, notebook 04.
     """
-    _check_options(0.2, mining, "valid")
+    _check_mining(mining)
     batch = _Batch(labels, embeddings, squared=True)
     if mining == "hard":
         anchor = np.flatnonzero(np.asarray(batch.complete))
@@ -290,18 +290,6 @@ class TripletLoss(keras.losses.Loss):
         """
         names = ("margin", "mining", "squared", "average", "seed", "name")
         return {name: getattr(self, name) for name in names}
-
-    @classmethod
-    def from_config(cls, config: dict) -> "TripletLoss":
-        """The loss that `get_config` described.
-
-        Args:
-            config: Arguments of the constructor.
-
-        Returns:
-            A new loss.
-        """
-        return cls(**config)
 
 
 class _Batch:
@@ -437,10 +425,15 @@ def _as_float(values):
     return values if values.dtype in ("float32", "float64") else ops.cast(values, "float32")
 
 
-def _check_options(margin: float | str, mining: str, average: str) -> None:
-    """Fails on an unknown option."""
+def _check_mining(mining: str) -> None:
+    """Fails on an unknown way of mining."""
     if mining not in MININGS:
         raise ValueError(f"`mining` must be one of {MININGS}. Received: mining={mining!r}.")
+
+
+def _check_options(margin: float | str, mining: str, average: str) -> None:
+    """Fails on an unknown option."""
+    _check_mining(mining)
     if average not in ("valid", "active"):
         raise ValueError(f"`average` must be 'valid' or 'active'. Received: average={average!r}.")
     if margin == "soft":
