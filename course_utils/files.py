@@ -6,9 +6,13 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
+import platformdirs
+
+DRAFT_PREFIX = ".draft-"  # then eight characters that `tempfile` draws, then the file's own name
+
 
 @contextmanager
-def replaced_when_complete(path: Path | str) -> Iterator[Path]:
+def replaced_when_complete(path: Path | str, *, mode: int = 0o644) -> Iterator[Path]:
     """A new file for the block to write; it takes the place of `path` when the block has ended.
 
     Whatever interrupts the block, an exception or the power cut, `path` is what it was before or
@@ -17,6 +21,8 @@ def replaced_when_complete(path: Path | str) -> Iterator[Path]:
 
     Args:
         path: Where the file will be; its folder must exist.
+        mode: Permissions of the file, whatever the umask; by default everybody may read it.
+            Until it is whole, only its owner may.
 
     Yields:
         Path of an empty file in the same folder.
@@ -37,17 +43,52 @@ def replaced_when_complete(path: Path | str) -> Iterator[Path]:
     path = Path(path)
     if not path.parent.is_dir():
         raise FileNotFoundError(f"The folder {path.parent} is missing. Make it first.")
-    handle, name = tempfile.mkstemp(dir=path.parent, prefix=".draft-", suffix=path.name)
+    handle, name = tempfile.mkstemp(dir=path.parent, prefix=DRAFT_PREFIX, suffix=path.name)
     os.close(handle)
     draft = Path(name)
     try:
         yield draft
         _flush(draft)
-        draft.chmod(0o644)
+        draft.chmod(mode)
         os.replace(draft, path)
         _flush(path.parent)
     finally:
         draft.unlink(missing_ok=True)
+
+
+def cache_folder() -> Path:
+    """The one place outside the project that the course writes to: what it can make again.
+
+    Returns:
+        The folder that the environment variable `COURSE_UTILS_CACHE` names, or else the usual one
+        of the operating system, such as `~/.cache/faces-and-styles`. It may not exist yet.
+
+    Example:
+        >>> cache_folder().name
+        'faces-and-styles'
+    """
+    chosen = os.environ.get("COURSE_UTILS_CACHE")
+    return Path(chosen) if chosen else Path(platformdirs.user_cache_dir("faces-and-styles", False))
+
+
+def remove_drafts(path: Path | str) -> None:
+    """Removes the drafts of a file that killed or crashed writers left beside it.
+
+    A draft that is being written looks the same: call this only where nobody else can be writing
+    the file, such as under a lock.
+
+    Args:
+        path: The file, there or not; drafts of other files stay.
+    """
+    path = Path(path)
+    length = len(DRAFT_PREFIX) + 8 + len(path.name)
+    for each in path.parent.iterdir():
+        if (
+            each.name.startswith(DRAFT_PREFIX)
+            and each.name.endswith(path.name)
+            and len(each.name) == length
+        ):
+            each.unlink(missing_ok=True)
 
 
 def _flush(path: Path) -> None:

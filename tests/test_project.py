@@ -17,7 +17,7 @@ ROOT = Path(__file__).resolve().parent.parent
 README = (ROOT / "README.md").read_text(encoding="utf-8")
 PROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["project"]
 WORKFLOW = ROOT / ".github" / "workflows" / "ci.yml"
-CONDA_NAMES = {"matplotlib-base": "matplotlib"}
+CONDA_NAMES = {"matplotlib-base": "matplotlib", "dlib": "dlib-bin"}
 
 
 def requirements(texts):
@@ -44,7 +44,8 @@ def conda_environment():
 
 def test_every_requirement_is_pinned_inside_its_range():
     versions = pins()
-    for name, specifier in {**BASE, **EXTRAS["lab"], **EXTRAS["dev"], **EXTRAS["bench"]}.items():
+    declared = {name: specifier for extra in EXTRAS.values() for name, specifier in extra.items()}
+    for name, specifier in {**BASE, **declared}.items():
         assert name in versions, f"{name} is not in constraints.txt"
         assert specifier.contains(versions[name]), f"{name}=={versions[name]} is not {specifier}"
 
@@ -69,7 +70,8 @@ def test_conda_environment_has_the_ranges_of_the_project():
     assert declared.pop("pip") == ""
     assert python.startswith(PROJECT["requires-python"])
     assert declared == {
-        name: str(specifier) for name, specifier in {**BASE, **EXTRAS["lab"]}.items()
+        name: str(specifier)
+        for name, specifier in {**BASE, **EXTRAS["faces"], **EXTRAS["lab"]}.items()
     }
 
 

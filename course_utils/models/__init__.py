@@ -5,9 +5,17 @@ from course_utils.models.embedding import (
     build_siamese_model,
     build_softmax_classifier,
 )
+from course_utils.models.face_encoder import build_face_encoder
+from course_utils.models.verification_heads import (
+    build_verification_head,
+    build_verification_model,
+)
 
 __all__ = [
     "build_embedding_model",
+    "build_face_encoder",
     "build_siamese_model",
     "build_softmax_classifier",
+    "build_verification_head",
+    "build_verification_model",
 ]
