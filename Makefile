@@ -42,6 +42,7 @@ bench: $(INSTALLED)  ## measure, each against its peer in one run; installs the 
 weights: $(INSTALLED)  ## train what is missing in weights/, then measure every file again
 	$(RUN) tools/train_weights.py
 	$(RUN) tools/train_weights.py --check
+	$(RUN) tools/calibrate_thresholds.py --check
 
 clean:
 	rm -rf build dist .hypothesis .ruff_cache .coverage $(VENV)

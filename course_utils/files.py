@@ -64,8 +64,8 @@ def cache_folder() -> Path:
         of the operating system, such as `~/.cache/faces-and-styles`. It may not exist yet.
 
     Example:
-        >>> cache_folder().name
-        'faces-and-styles'
+        >>> cache_folder().is_absolute() or "COURSE_UTILS_CACHE" in os.environ
+        True
     """
     chosen = os.environ.get("COURSE_UTILS_CACHE")
     return Path(chosen) if chosen else Path(platformdirs.user_cache_dir("faces-and-styles", False))

@@ -60,13 +60,18 @@ def start_session(
 
 @contextmanager
 def _messages_kept_back() -> Iterator[None]:
-    """Holds back what compiled code writes to file descriptor 2; shows it if the block fails."""
+    """Holds back what compiled code writes to file descriptor 2; shows it if the block fails.
+
+    An interrupt is no failure of the block: there is nothing to explain.
+    """
     sys.stderr.flush()
     saved = os.dup(2)
     with tempfile.TemporaryFile() as kept:
         os.dup2(kept.fileno(), 2)
         try:
             yield
+        except KeyboardInterrupt:
+            raise
         except BaseException:
             kept.seek(0)
             os.write(saved, kept.read())

@@ -162,6 +162,95 @@ def semi_hard_or_none(positive, negatives):
     return None
 
 
+def sigmoid(logits):
+    return 1 / (1 + np.exp(-logits))
+
+
+def probability_as(logits):
+    """The logistic function of what a formula makes of the differences a − b."""
+    return lambda a, b, weights, bias: sigmoid(logits(a - b, weights, bias))
+
+
+def probability_pair_by_pair(first, second, weights, bias):
+    if first.ndim == 2:
+        pairs = zip(first, second, strict=True)
+        return [probability_pair_by_pair(*pair, weights, bias) for pair in pairs]
+    terms = (w * abs(a - b) for w, a, b in zip(weights, first, second, strict=True))
+    return 1 / (1 + math.exp(-sum(terms) - bias))
+
+
+def probability_in_single_precision(first, second, weights, bias):
+    """As a dense layer would return it: float32, a batch as a column."""
+    difference = ops.cast(np.abs(first - second), "float32")[..., None]
+    logits = ops.sum(difference * ops.cast(weights, "float32")[:, None], axis=-2)
+    return ops.sigmoid(logits + bias)
+
+
+def probability_of_the_first_pair(first, second, weights, bias):
+    found = sigmoid(np.abs(first - second) @ weights + bias)
+    return np.full_like(found, found[0]) if np.ndim(found) else found
+
+
+def chi2(first, second):
+    total = first + second
+    return np.square(first - second) / np.where(total > 0, total, 1)
+
+
+def chi2_number_by_number(first, second):
+    pairs = zip(first, second, strict=True)
+    return [(a - b) ** 2 / (a + b) if a + b else 0 for a, b in pairs]
+
+
+def chi2_with_a_mask(first, second):
+    found = np.zeros_like(first)
+    there = first + second > 0
+    found[there] = (first - second)[there] ** 2 / (first + second)[there]
+    return found
+
+
+def chi2_as(formula):
+    """A wrong formula in the difference and the sum, that is safe at 0."""
+    return lambda a, b: np.where(a + b > 0, formula(a - b, np.where(a + b > 0, a + b, 1)), 0)
+
+
+def chi2_without_zeros(first, second):
+    there = first + second > 0
+    return chi2(first[there], second[there])
+
+
+def forward_passes(num_people, stored):
+    return 1 if stored else num_people + 1
+
+
+def passes_as(stored_passes):
+    """Right with nothing stored, wrong with stored embeddings."""
+    return lambda people, stored: stored_passes(people) if stored else people + 1
+
+
+def claim_as(decide):
+    """What a rule makes of the Euclidean distances to the templates."""
+    return lambda probe, templates, threshold: decide(
+        np.linalg.norm(templates - probe, axis=1), threshold
+    )
+
+
+def claim_by_norm(**options):
+    """The nearest template, by another norm or along another axis."""
+    return lambda probe, templates, threshold: (
+        np.min(np.linalg.norm(templates - probe, **options)) <= threshold
+    )
+
+
+def claim_template_by_template(probe, templates, threshold):
+    return any(math.dist(probe, template) <= threshold for template in templates)
+
+
+def claim_or_none(probe, templates, threshold):
+    if claim_template_by_template(probe, templates, threshold):
+        return True
+    return None
+
+
 TABLE = {
     "check_pair_counts": Case(
         solution=(150, 4800),
@@ -924,6 +1013,269 @@ TABLE = {
                 "not for 2 people with 5",
             ),
             "the example built in": (lambda people, photos: 4320, "not for 2 people with 5"),
+        },
+    ),
+    "check_same_person_probability": Case(
+        solution=probability_as(lambda d, w, b: np.sum(w * np.abs(d), axis=-1) + b),
+        also_right={
+            "matrix product": probability_as(lambda d, w, b: np.abs(d) @ w + b),
+            "pair by pair, a list": probability_pair_by_pair,
+            "Keras, float32": probability_in_single_precision,
+            "by tanh": lambda first, second, w, b: (
+                (1 + np.tanh((np.abs(first - second) @ w + b) / 2)) / 2
+            ),
+            "a column": lambda first, second, w, b: sigmoid(
+                np.sum(w * np.abs(first - second), axis=-1, keepdims=True) + b
+            ),
+        },
+        wrong={
+            "no absolute value": (
+                probability_as(lambda d, w, b: d @ w + b),
+                "loses its sign before it is weighted",
+            ),
+            "no absolute value, turned round": (
+                probability_as(lambda d, w, b: -d @ w + b),
+                "loses its sign before it is weighted",
+            ),
+            "absolute value of the sum": (
+                probability_as(lambda d, w, b: np.abs(d @ w) + b),
+                "loses its sign before it is weighted",
+            ),
+            "squares": (probability_as(lambda d, w, b: d**2 @ w + b), "these are squares"),
+            "no sigmoid": (
+                lambda first, second, w, b: np.abs(first - second) @ w + b,
+                "-1 is no probability",
+            ),
+            "decision for probability": (
+                lambda first, second, w, b: np.abs(first - second) @ w + b >= 0,
+                "return the probability",
+            ),
+            "no bias": (probability_as(lambda d, w, b: np.abs(d) @ w), "the bias is missing"),
+            "bias subtracted": (
+                probability_as(lambda d, w, b: np.abs(d) @ w - b),
+                "added, not subtracted",
+            ),
+            "no weights": (
+                probability_as(lambda d, w, b: np.sum(np.abs(d), axis=-1) + b),
+                "weight each difference",
+            ),
+            "absolute weights": (
+                probability_as(lambda d, w, b: np.abs(d * w).sum(axis=-1) + b),
+                r"expected σ\(−1\) = 0\.2689, got 0\.9820",
+            ),
+            "probability of two people": (
+                probability_as(lambda d, w, b: -(np.abs(d) @ w + b)),
+                "that is 1 − ŷ",
+            ),
+            "mean for sum": (
+                probability_as(lambda d, w, b: np.mean(w * np.abs(d), axis=-1) + b),
+                "take their sum",
+            ),
+            "not symmetric": (
+                probability_as(lambda d, w, b: np.maximum(d, 0) @ w + b),
+                r"the same for \(a, b\) and \(b, a\)",
+            ),
+            "not symmetric, turned round": (
+                probability_as(lambda d, w, b: np.maximum(-d, 0) @ w + b),
+                r"the same for \(a, b\) and \(b, a\)",
+            ),
+            "not summed": (
+                probability_as(lambda d, w, b: w * np.abs(d) + b),
+                "one pair, one probability",
+            ),
+            "bias built in": (
+                probability_as(lambda d, w, b: np.abs(d) @ w + 1),
+                "not for other weights: expected 0.8176, got 0.9526",
+            ),
+            "summed over the batch": (
+                probability_as(lambda d, w, b: np.sum(w * np.abs(d), axis=0) + b),
+                "that sums over the batch",
+            ),
+            "summed over everything": (
+                probability_as(lambda d, w, b: np.sum(w * np.abs(d)) + b),
+                "a batch of pairs gets a probability each",
+            ),
+            "of the first pair only": (
+                probability_of_the_first_pair,
+                r"not for a batch: expected \[0\.27 0\.73\], got \[0\.26",
+            ),
+            "fails for one pair": (
+                probability_as(lambda d, w, b: np.sum(w * np.abs(d), axis=1) + b),
+                "your function raised AxisError: axis 1 is out of bounds",
+            ),
+            "fails for a batch": (
+                probability_as(lambda d, w, b: np.dot(w, np.abs(d)) + b),
+                "your function raised ValueError",
+            ),
+        },
+    ),
+    "check_chi2_difference": Case(
+        solution=chi2,
+        also_right={
+            "number by number, a list": chi2_number_by_number,
+            "with a mask": chi2_with_a_mask,
+            "divided where it can be": lambda a, b: np.divide(
+                (a - b) ** 2, a + b, out=np.zeros_like(a), where=a + b > 0
+            ),
+            "Keras, float32": lambda a, b: ops.divide_no_nan(
+                ops.square(ops.cast(a, "float32") - b), ops.cast(a, "float32") + b
+            ),
+            "a tiny ε": lambda a, b: (a - b) ** 2 / (a + b + 1e-12),
+            "Keras' ε": lambda a, b: (a - b) ** 2 / (a + b + 1e-7),
+            "expanded": lambda a, b: a + b - 4 * a * b / np.where(a + b > 0, a + b, 1),
+        },
+        wrong={
+            "nothing done about 0/0": (
+                lambda a, b: (a - b) ** 2 / (a + b),
+                r"not a number \(NaN\)",
+            ),
+            "0/0 as 1": (
+                lambda a, b: np.where(a + b > 0, chi2(a, b), 1),
+                r"expected \[2\.667 .*\], got \[2\.667 .* 1\. ",
+            ),
+            "NaN replaced": (
+                lambda a, b: np.nan_to_num((a - b) ** 2 / (a + b)),
+                "computed before it is replaced",
+            ),
+            "NaN not chosen": (
+                lambda a, b: np.where(a + b > 0, (a - b) ** 2 / (a + b), 0),
+                "computed before it is replaced",
+            ),
+            "1 added": (lambda a, b: (a - b) ** 2 / (a + b + 1), "changes small terms"),
+            "ε too large": (
+                lambda a, b: (a - b) ** 2 / (a + b + 1e-6),
+                "changes small terms.*expected 0.01, got 0.00999975",
+            ),
+            "floor too high": (
+                lambda a, b: (a - b) ** 2 / np.maximum(a + b, 0.1),
+                "changes small terms.*got 0.004",
+            ),
+            "not squared": (chi2_as(lambda d, s: d / s), "must not be negative"),
+            "Canberra": (chi2_as(lambda d, s: np.abs(d) / s), "the Canberra distance"),
+            "sum squared too": (chi2_as(lambda d, s: (d / s) ** 2), "not the sum below it"),
+            "not divided": (chi2_as(lambda d, s: d**2), r"divide by aₖ \+ bₖ"),
+            "with a half": (chi2_as(lambda d, s: d**2 / (2 * s)), "no factor ½"),
+            "squares subtracted": (
+                lambda a, b: (a**2 - b**2) / np.where(a + b > 0, a + b, 1),
+                r"expected \[2\.667 .*\], got \[ ?4\.",
+            ),
+            "summed": (lambda a, b: np.sum(chi2(a, b)), "the term of each number"),
+            "zeros left out": (chi2_without_zeros, "expected 5 numbers, got 4"),
+            "divided by the larger": (
+                lambda a, b: (a - b) ** 2 / np.where(a + b > 0, np.maximum(a, b), 1),
+                r"expected \[2\.667 .*\], got \[3\.2",
+            ),
+            "zero where one is 0": (
+                lambda a, b: np.where(a * b > 0, chi2(a, b), 0),
+                r"expected \[2\.667 .* 2\. .*\], got \[2\.667 0",
+            ),
+            "zero where the first is less and the second 3": (
+                lambda a, b: np.where((a < b) & (b == 3), 0, chi2(a, b)),
+                r"expected \[0 3 2 1 1\], got \[0\. 0\. 2\. 0\. 1\.\]",
+            ),
+        },
+    ),
+    "check_forward_passes": Case(
+        solution=forward_passes,
+        also_right={
+            "the probe, and what is not stored": lambda people, stored: 1 + people * (not stored),
+            "a float": lambda people, stored: 1.0 if stored else people + 1.0,
+            "NumPy": lambda people, stored: np.where(stored, 1, people + 1),
+        },
+        wrong={
+            "without the probe": (
+                lambda people, stored: 1 if stored else people,
+                "the probe goes through the encoder too",
+            ),
+            "the probe each time": (
+                lambda people, stored: people if stored else 2 * people,
+                "encode the probe once",
+            ),
+            "turned round": (
+                lambda people, stored: forward_passes(people, not stored),
+                "with nothing stored",
+            ),
+            "always one": (lambda people, stored: 1, "with nothing stored"),
+            "every pair of photos": (
+                lambda people, stored: math.comb(people + 1, 2),
+                r"expected 20 \+ 1 = 21, got 210",
+            ),
+            "none if stored": (passes_as(lambda people: 0), "the probe is new"),
+            "the templates if stored": (passes_as(lambda people: people), "drop out"),
+            "stored ignored": (passes_as(lambda people: people + 1), "use `stored`"),
+            "half if stored": (
+                passes_as(lambda people: (people + 1) / 2),
+                r"embeddings stored: expected 1, got 10\.5",
+            ),
+            "two photos if stored": (passes_as(lambda people: 2), "stored: expected 1, got 2"),
+            "nothing returned if stored": (
+                passes_as(lambda people: None),
+                "expected finite numbers, got None",
+            ),
+            "the example built in": (
+                lambda people, stored: 1 if stored else 21,
+                r"takes 2 passes, .* Yours says 21 and 1\.",
+            ),
+            "verification always one": (
+                lambda people, stored: 1 if people == 1 else forward_passes(people, stored),
+                r"takes 2 passes, .* Yours says 1 and 1\.",
+            ),
+        },
+    ),
+    "check_decide_claim": Case(
+        solution=claim_as(lambda distances, threshold: np.min(distances) <= threshold),
+        also_right={
+            "any of them": claim_as(lambda distances, threshold: np.any(distances <= threshold)),
+            "template by template": claim_template_by_template,
+            "not all beyond": claim_as(lambda d, threshold: not np.all(d > threshold)),
+            "squares of both": lambda probe, templates, threshold: (
+                np.min(np.sum((templates - probe) ** 2, axis=1)) <= threshold**2
+            ),
+            "an array of one": claim_as(lambda d, t: np.array([np.min(d) <= t])),
+            "Keras": claim_as(lambda d, threshold: ops.any(ops.less_equal(d, threshold))),
+            "changes its argument": lambda probe, templates, threshold: (
+                np.linalg.norm(np.subtract(templates, probe, out=templates), axis=1).min()
+                <= threshold
+            ),
+        },
+        wrong={
+            "mean distance": (claim_as(lambda d, t: np.mean(d) <= t), "mean of the distances"),
+            "median distance": (claim_as(lambda d, t: np.median(d) <= t), "the nearest"),
+            "mean template": (
+                lambda probe, templates, threshold: (
+                    np.linalg.norm(templates.mean(axis=0) - probe) <= threshold
+                ),
+                "lies where no template does",
+            ),
+            "farthest": (claim_as(lambda d, t: np.max(d) <= t), "not all templates need be"),
+            "all within": (claim_as(lambda d, t: np.all(d <= t)), "not all templates need be"),
+            "norm of everything": (claim_by_norm(), "not all templates need be"),
+            "squared": (
+                claim_as(lambda d, t: np.min(d**2) <= t),
+                "compare the distance, not its square",
+            ),
+            "first template": (claim_as(lambda d, t: d[0] <= t), "wherever it stands"),
+            "strict": (claim_as(lambda d, t: np.min(d) < t), "≤, not <"),
+            "reversed": (claim_as(lambda d, t: np.min(d) > t), "small means similar"),
+            "never": (lambda *arguments: False, "small means similar"),
+            "always": (lambda *arguments: True, "nobody is near, so reject"),
+            "an answer for each template": (
+                claim_as(lambda d, t: d <= t),
+                "one answer a person, not one a template",
+            ),
+            "distance for decision": (
+                claim_as(lambda d, t: np.min(d)),
+                r"expected True or False, got np\.float64\(0\.",
+            ),
+            "a word": (claim_as(lambda d, t: "yes"), "expected True or False, got 'yes'"),
+            "None for no": (claim_or_none, "expected True or False, got None"),
+            "the wrong axis": (claim_by_norm(axis=0), "along axis 1, not axis 0"),
+            "absolute values": (claim_by_norm(ord=1, axis=1), "the Euclidean distance"),
+            "largest difference": (claim_by_norm(ord=np.inf, axis=1), "the Euclidean distance"),
+            "probe forgotten": (
+                lambda probe, templates, t: np.linalg.norm(templates, axis=1).min() <= t,
+                "small means similar",
+            ),
         },
     ),
 }

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from course_utils.files import replaced_when_complete
+from course_utils.files import cache_folder, remove_drafts, replaced_when_complete
 
 WRITER = """
 import itertools, sys
@@ -149,6 +149,28 @@ def test_the_file_is_readable_for_everybody(path, umask):
     assert path.stat().st_mode & 0o777 == 0o644
 
 
+@pytest.mark.parametrize("mode", [0o600, 0o444, 0o664])
+def test_other_permissions_may_be_asked_for_and_hold_only_when_it_is_whole(path, mode):
+    with replaced_when_complete(path, mode=mode) as draft:
+        assert draft.stat().st_mode & 0o777 == 0o600
+    assert path.stat().st_mode & 0o777 == mode
+
+
+def test_drafts_that_were_left_are_removed_and_nothing_else(path, tmp_path):
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(Path, "unlink", lambda *_, **__: None)  # as a writer that is killed
+        for name in ("state.npz", "x_state.npz"):
+            with pytest.raises(KeyboardInterrupt), replaced_when_complete(tmp_path / name):
+                raise KeyboardInterrupt
+    drafts = [name for name in names_in(tmp_path) if name.startswith(".draft-")]
+    (of_another_file,) = [name for name in drafts if "x_state" in name]
+    assert len(drafts) == 2
+    before = content_of(path)
+    remove_drafts(str(path))
+    assert [name for name in names_in(tmp_path) if name.startswith(".draft-")] == [of_another_file]
+    assert content_of(path) == before
+
+
 def test_a_library_may_replace_the_draft_by_a_file_of_its_own(path):
     with replaced_when_complete(path) as draft:
         draft.unlink()
@@ -203,3 +225,30 @@ def test_a_writer_killed_at_any_moment_leaves_one_whole_version(tmp_path):
                 writer.send_signal(signal.SIGKILL)
         assert version_in(path) >= first
     assert len(versions) > 5
+
+
+class TestCacheFolder:
+    def test_the_environment_chooses_it(self, tmp_path, monkeypatch):
+        monkeypatch.setenv("COURSE_UTILS_CACHE", str(tmp_path / "für 我"))
+        assert cache_folder() == tmp_path / "für 我"
+
+    @pytest.mark.skipif(sys.platform != "linux", reason="XDG_CACHE_HOME is Linux's")
+    @pytest.mark.parametrize("unset", [True, False], ids=["unset", "empty"])
+    def test_or_else_the_operating_system_does(self, tmp_path, monkeypatch, unset):
+        if unset:
+            monkeypatch.delenv("COURSE_UTILS_CACHE", raising=False)
+        else:
+            monkeypatch.setenv("COURSE_UTILS_CACHE", "")
+        monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path))
+        assert cache_folder() == tmp_path / "faces-and-styles"
+
+    @pytest.mark.skipif(sys.platform != "linux", reason="~/.cache is Linux's")
+    def test_usually_it_is_in_the_home_folder(self, tmp_path, monkeypatch):
+        for name in ("COURSE_UTILS_CACHE", "XDG_CACHE_HOME"):
+            monkeypatch.delenv(name, raising=False)
+        monkeypatch.setenv("HOME", str(tmp_path))
+        assert cache_folder() == tmp_path / ".cache" / "faces-and-styles"
+
+    def test_it_is_not_made(self, tmp_path, monkeypatch):
+        monkeypatch.setenv("COURSE_UTILS_CACHE", str(tmp_path / "cache"))
+        assert not cache_folder().exists()

@@ -172,7 +172,7 @@ class TestMessagesKeptBack:
             os.write(2, b"noise")
         assert capfd.readouterr().err == ""
 
-    @pytest.mark.parametrize("failure", [ValueError, KeyboardInterrupt, SystemExit])
+    @pytest.mark.parametrize("failure", [ValueError, SystemExit])
     def test_a_message_is_shown_when_the_block_fails(self, capfd, failure):
         def noisy():
             with _messages_kept_back():
@@ -182,6 +182,17 @@ class TestMessagesKeptBack:
         with pytest.raises(failure, match="stop"):
             noisy()
         assert capfd.readouterr().err == "the reason"
+
+    def test_a_message_is_not_shown_when_the_user_interrupts_the_block(self, capfd):
+        def noisy():
+            with _messages_kept_back():
+                os.write(2, b"noise")
+                raise KeyboardInterrupt
+
+        with pytest.raises(KeyboardInterrupt):
+            noisy()
+        os.write(2, b"after")
+        assert capfd.readouterr().err == "after"
 
     def test_a_long_message_is_shown_whole(self, capfd):
         def noisy():

@@ -5,6 +5,12 @@ as text. None of them raises, whatever the learner's code does.
 """
 
 from course_utils.exercises.checking import Verdict
+from course_utils.exercises.classification import (
+    check_chi2_difference,
+    check_decide_claim,
+    check_forward_passes,
+    check_same_person_probability,
+)
 from course_utils.exercises.one_shot import (
     check_identify,
     check_nearest_person,
@@ -32,9 +38,12 @@ from course_utils.exercises.verification import (
 
 __all__ = [
     "Verdict",
+    "check_chi2_difference",
     "check_contrastive_loss",
+    "check_decide_claim",
     "check_distance_from_cosine",
     "check_error_rates_at",
+    "check_forward_passes",
     "check_genuine_share",
     "check_identification_error",
     "check_identify",
@@ -43,6 +52,7 @@ __all__ = [
     "check_open_set_rates",
     "check_output_layer_parameters",
     "check_pair_counts",
+    "check_same_person_probability",
     "check_semi_hard",
     "check_siamese_distance",
     "check_threshold_at_fmr",

@@ -42,7 +42,7 @@ def build_face_encoder(weights: str | Path | None = "dlib") -> keras.Model:
 
     Returns:
         An uncompiled model, aligned RGB faces (batch, 150, 150, 3) with values 0–255 → float32
-        encodings (batch, 128). It subtracts the mean colour itself.
+        embeddings (batch, 128). It subtracts the mean colour itself.
 
     Raises:
         FileNotFoundError: If the package or the file is missing.
@@ -94,8 +94,8 @@ def _build_network() -> keras.Model:
             halved = block == 1 and stage > 1
             features = _residual_block(features, filters, halved, f"stage{stage}_block{block}")
     features = layers.GlobalAveragePooling2D(name="average")(features)
-    encodings = layers.Dense(EMBEDDING_DIM, use_bias=False, name="encoding")(features)
-    return keras.Model(images, encodings, name="face_encoder")
+    embeddings = layers.Dense(EMBEDDING_DIM, use_bias=False, name="embedding")(features)
+    return keras.Model(images, embeddings, name="face_encoder")
 
 
 def _residual_block(features, filters: int, halved: bool, name: str):
@@ -137,7 +137,7 @@ def _assign(model: keras.Model, path: Path) -> None:
         for layer in ours
     ]
     found = [(each.kernel.shape, each.stride, each.padding) for each in convolutions]
-    head = model.get_layer("encoding")
+    head = model.get_layer("embedding")
     if found != expected or dense.shape != tuple(head.kernel.shape):
         raise ValueError(
             f"{path} holds another network: expected {len(expected)} convolutions as in "

@@ -1,4 +1,4 @@
-"""Verification as binary classification: two encodings in, the probability of one person out."""
+"""Verification as binary classification: two embeddings in, the probability of one person out."""
 
 from collections.abc import Callable
 
@@ -20,30 +20,30 @@ def build_verification_head(
     non_negative: str | None = "softplus",
     l2: float = 0.0,
 ) -> keras.Model:
-    """The lecture's ŷ from two stored encodings: a logistic regression on how they differ.
+    """The lecture's ŷ from two stored embeddings: a logistic regression on how they differ.
 
     "abs":  ŷ = σ(Σₖ wₖ |f(x⁽ⁱ⁾)ₖ − f(x⁽ʲ⁾)ₖ| + b)
     "chi2": ŷ = σ(Σₖ wₖ (f(x⁽ⁱ⁾)ₖ − f(x⁽ʲ⁾)ₖ)² / (f(x⁽ⁱ⁾)ₖ + f(x⁽ʲ⁾)ₖ) + b), where 0/0 counts as 0
 
-    χ² compares counts and other numbers ≥ 0. An encoding has negative numbers too, and then the
+    χ² compares counts and other numbers ≥ 0. An embedding has negative numbers too, and then the
     denominator can be 0 while the numerator is not, or negative: the "distance" explodes, or
     falls as the two move apart. So "chi2" first makes them non-negative.
 
-    Encodings are multiplied by √embedding_dim, which makes the numbers of a vector of length 1
+    Embeddings are multiplied by √embedding_dim, which makes the numbers of a vector of length 1
     about 1, whatever its dimension. The weights begin at 0 (ŷ = 0.5): the loss is convex, so
     training ends at the same weights from wherever it begins.
 
     Args:
         embedding_dim: How many numbers describe a face.
         similarity: "abs" or "chi2".
-        non_negative: How "chi2" makes encodings non-negative: "softplus", log(1 + exp(x)), which
+        non_negative: How "chi2" makes embeddings non-negative: "softplus", log(1 + exp(x)), which
             keeps the order of all values; "relu", which drops the negative ones; or None for
-            encodings that are ≥ 0 already, such as those behind a ReLU. Not used by "abs".
+            embeddings that are ≥ 0 already, such as those behind a ReLU. Not used by "abs".
         l2: Strength of the penalty l2 · Σₖ wₖ². A few dozen people cannot settle hundreds of
             weights without it.
 
     Returns:
-        An uncompiled model with inputs `first` and `second`, float32 encodings (batch,
+        An uncompiled model with inputs `first` and `second`, float32 embeddings (batch,
         embedding_dim) of about unit length → ŷ, shape (batch, 1), in (0, 1). The layer
         `difference` holds what is weighted, `same_person` the weights.
 
@@ -55,7 +55,7 @@ def build_verification_head(
         >>> head.count_params()
         129
 
-    Reference: Taigman et al., "DeepFace", CVPR 2014, sections 4.1 (χ²; there the encodings come
+    Reference: Taigman et al., "DeepFace", CVPR 2014, sections 4.1 (χ²; there the embeddings come
         from a ReLU) and 4.2 (the weighted L1 distance of a Siamese network).
     Lecture: section 5, notebook 05.
     """
@@ -67,7 +67,7 @@ def build_verification_head(
     a, b = scaled(first), scaled(second)
     if similarity == "chi2":
         a, b = NON_NEGATIVE[non_negative](a), NON_NEGATIVE[non_negative](b)
-        total = a + b
+        total = a - ops.negative(b)  # a + b, which Keras takes for a bias if the batch is empty
         difference = ops.where(
             ops.not_equal(total, 0),
             ops.square(a - b) / ops.where(ops.not_equal(total, 0), total, 1),
@@ -97,11 +97,11 @@ def build_verification_model(
     """Two photos in, the probability that they show one person out: verification as classification.
 
     Both photos go through one and the same encoder, then through `build_verification_head`. For
-    training and for a gallery, compute the encodings once and use the head alone: it is the same
+    training and for a gallery, compute the embeddings once and use the head alone: it is the same
     function, without two passes through the encoder for each pair.
 
     Args:
-        encoder: Model images → encodings (batch, dim). It is shared, not copied.
+        encoder: Model images → embeddings (batch, dim). It is shared, not copied.
         similarity: "abs" or "chi2", as in `build_verification_head`.
         non_negative: As in `build_verification_head`.
         l2: As in `build_verification_head`.
@@ -114,7 +114,7 @@ def build_verification_model(
 
     Raises:
         ValueError: If the encoder has not one input and one output of two axes, if the head is
-            for encodings of another dimension, or as `build_verification_head`.
+            for embeddings of another dimension, or as `build_verification_head`.
 
     Example:
         >>> from course_utils.models import build_embedding_model
@@ -136,7 +136,7 @@ def build_verification_model(
         head = build_verification_head(embedding_dim, similarity, non_negative=non_negative, l2=l2)
     elif [tuple(each.shape[1:]) for each in head.inputs] != [(embedding_dim,)] * 2:
         raise ValueError(
-            f"`head` must take two encodings of dimension {embedding_dim}, as the encoder makes "
+            f"`head` must take two embeddings of dimension {embedding_dim}, as the encoder makes "
             f"them. Received: {[tuple(each.shape) for each in head.inputs]}."
         )
     first, second = (

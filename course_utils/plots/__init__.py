@@ -1,6 +1,7 @@
 """Drawing: arrays in, Matplotlib Axes out. Nothing here computes, saves or calls `show()`."""
 
 from course_utils.plots.embeddings import plot_embedding_map, plot_training
+from course_utils.plots.faces import plot_detected_faces
 from course_utils.plots.images import plot_image_grid
 from course_utils.plots.rates import (
     plot_det,
@@ -16,6 +17,7 @@ __all__ = [
     "COLORS",
     "METHOD_COLORS",
     "plot_det",
+    "plot_detected_faces",
     "plot_distance_histograms",
     "plot_embedding_map",
     "plot_error_rates",

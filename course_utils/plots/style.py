@@ -39,6 +39,11 @@ METHOD_COLORS: Mapping[str, str] = MappingProxyType(
         "all": "#44AA99",
         "semi-hard": "#332288",
         "hard": "#882255",
+        "aligned": "#117733",
+        "not aligned": "#DDAA33",
+        "plain distance": "#117733",
+        "weighted |difference|": "#CC6677",
+        "weighted χ²": "#6699CC",
     }
 )
 SERIES = tuple(COLORS[name] for name in ("first", "second", "third", "fourth", "fifth"))

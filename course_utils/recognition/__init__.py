@@ -1,7 +1,26 @@
-"""Recognising people: measuring a recogniser, training one (and, in notebook 05, a gallery).
+"""Recognising people: alignment, metrics, training, and a gallery of enrolled people.
 
-The metrics need no TensorFlow; what trains is in `course_utils.recognition.training`.
+Alignment, metrics and gallery need no TensorFlow. What does is imported from its module:
+`course_utils.recognition.encoder` and `course_utils.recognition.training`.
 """
 
+from course_utils.recognition import gallery, metrics
+from course_utils.recognition.alignment import (
+    AlignedFaces,
+    NoFaceError,
+    SeveralFacesError,
+    align_faces,
+    align_one_face,
+)
+from course_utils.recognition.gallery import *  # noqa: F403
 from course_utils.recognition.metrics import *  # noqa: F403
-from course_utils.recognition.metrics import __all__  # noqa: F401
+
+__all__ = [
+    "AlignedFaces",
+    "NoFaceError",
+    "SeveralFacesError",
+    "align_faces",
+    "align_one_face",
+    *gallery.__all__,
+    *metrics.__all__,
+]

@@ -27,7 +27,7 @@ def load_aligned_orl_faces(*, cache: Path | str | None = None) -> FaceDataset:
         tell whose.
 
     Raises:
-        ImportError: If dlib is not installed and nothing is cached.
+        ImportError: If dlib is not installed, even if faces are kept: its version counts.
         FileNotFoundError: If the photos or the landmark model are not installed.
 
     Lecture: section 5, notebook 05.
@@ -67,7 +67,8 @@ def _align_and_keep(photos: np.ndarray, path: Path) -> tuple[np.ndarray, np.ndar
 def _read(path: Path) -> tuple[np.ndarray, np.ndarray] | None:
     """What was kept; None if there is nothing, or it is damaged."""
     try:
-        with np.load(path, allow_pickle=False) as stored:
+        # Opened here, since `np.load` leaves a damaged archive open when it fails.
+        with open(path, "rb") as file, np.load(file, allow_pickle=False) as stored:
             chips, kept, checksum = (stored[name] for name in ("chips", "kept", "checksum"))
     except Exception:  # missing, or damaged in whatever way: it can be made again
         return None

@@ -1,4 +1,4 @@
-"""From photos to encodings in one step: alignment and the published network, always together."""
+"""From photos to embeddings in one step: alignment and the published network, always together."""
 
 from collections.abc import Sequence
 from pathlib import Path
@@ -20,7 +20,7 @@ BATCH_SIZE = 32
 
 
 class FaceEncoder:
-    """Photos in, encodings out: dlib's alignment, then dlib's network as rebuilt in Keras.
+    """Photos in, embeddings out: dlib's alignment, then dlib's network as rebuilt in Keras.
 
     Two photos of one person give vectors that lie close together. To be given to a `Gallery`.
     The network is built when it is first needed, about a second.
@@ -30,13 +30,13 @@ class FaceEncoder:
             an error, lest somebody be enrolled under another's name.
 
     Attributes:
-        name: Which encoder this is, with its alignment; a gallery refuses another's encodings.
+        name: Which encoder this is, with its alignment; a gallery refuses another's embeddings.
         checksum: sha256 of the network's weights.
         embedding_dim: How many numbers describe a face.
 
     Example:
         >>> encoder = FaceEncoder()
-        >>> encoder.encode_aligned(np.zeros((2, 150, 150, 3), np.uint8)).shape
+        >>> encoder.embed_aligned(np.zeros((2, 150, 150, 3), np.uint8)).shape
         (2, 128)
 
     Lecture: section 5, notebook 05.
@@ -51,7 +51,7 @@ class FaceEncoder:
         self._model = None
 
     def __call__(self, photos: Sequence[Photo]) -> np.ndarray:
-        """The encodings of photos that show one face each.
+        """The embeddings of photos that show one face each.
 
         Args:
             photos: Paths, Pillow images or arrays, as `read_photo` takes.
@@ -72,10 +72,10 @@ class FaceEncoder:
         if isinstance(photos, str | Path | Image.Image):
             raise TypeError(f"`photos` must be a list of photos. Received: {photos!r}.")
         chips = [align_one_face(photo, largest=self.largest) for photo in photos]
-        return self.encode_aligned(np.array(chips, np.uint8).reshape(-1, CHIP_SIZE, CHIP_SIZE, 3))
+        return self.embed_aligned(np.array(chips, np.uint8).reshape(-1, CHIP_SIZE, CHIP_SIZE, 3))
 
-    def encode_faces(self, photo: Photo) -> tuple[np.ndarray, AlignedFaces]:
-        """The encodings of all faces in one photo, the largest first.
+    def embed_photo(self, photo: Photo) -> tuple[np.ndarray, AlignedFaces]:
+        """The embeddings of all faces in one photo, the largest first.
 
         Args:
             photo: Path, Pillow image or array, as `read_photo` takes.
@@ -88,10 +88,10 @@ class FaceEncoder:
             ImportError: If dlib is not installed.
         """
         faces = align_faces(photo)
-        return self.encode_aligned(faces.chips), faces
+        return self.embed_aligned(faces.chips), faces
 
-    def encode_aligned(self, chips: np.ndarray) -> np.ndarray:
-        """The encodings of faces that are aligned already.
+    def embed_aligned(self, chips: np.ndarray) -> np.ndarray:
+        """The embeddings of faces that are aligned already.
 
         Args:
             chips: Uint8 array, RGB, shape (num_faces, 150, 150, 3), from `align_faces`.
@@ -101,7 +101,7 @@ class FaceEncoder:
 
         Raises:
             ValueError: If the shape or the type is another: floats in [0, 1] would give
-                encodings of nearly black faces.
+                embeddings of nearly black faces.
         """
         chips = np.asarray(chips)
         if chips.dtype != np.uint8 or chips.shape[1:] != (CHIP_SIZE, CHIP_SIZE, 3):
@@ -111,11 +111,11 @@ class FaceEncoder:
             )
         if self._model is None:
             self._model = build_face_encoder()
-        encodings = np.empty((len(chips), EMBEDDING_DIM), np.float32)
+        embeddings = np.empty((len(chips), EMBEDDING_DIM), np.float32)
         for start in range(0, len(chips), BATCH_SIZE):
             part = slice(start, start + BATCH_SIZE)
-            encodings[part] = self._model.predict_on_batch(chips[part].astype(np.float32))
-        return encodings
+            embeddings[part] = self._model.predict_on_batch(chips[part].astype(np.float32))
+        return embeddings
 
 
 def _is_one_photo(array: np.ndarray) -> bool:

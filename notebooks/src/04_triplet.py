@@ -841,7 +841,7 @@ exercises.check_triplet_count(solution_triplet_count)
 # re-identification", 2017 · Weinberger, Saul, "Distance metric learning for large margin nearest
 # neighbor classification", JMLR 2009.
 #
-# **Next:** 05 · A published encoder, and verification as classification. **Back:**
+# **Next:** [05 · Verification as classification](05_classification.ipynb), with a published encoder. **Back:**
 # [03 · Siamese networks](03_siamese.ipynb).
 
 # %% [markdown] lang="zh"
@@ -860,4 +860,4 @@ exercises.check_triplet_count(solution_triplet_count)
 # re-identification”，2017 · Weinberger、Saul，“Distance metric learning for large margin nearest
 # neighbor classification”，JMLR 2009。
 #
-# **下一节：** 05 · 公开发布的编码器，以及作为分类问题的验证。**上一节：** [03 · 孪生网络](03_siamese.ipynb)。
+# **下一节：** [05 · 作为分类问题的验证](05_classification.ipynb)，使用公开发布的编码器。**上一节：** [03 · 孪生网络](03_siamese.ipynb)。

@@ -15,6 +15,7 @@ from course_utils.recognition.metrics.intervals import (
     Interval,
     bootstrap_mean,
     bootstrap_pairs,
+    mean_interval,
 )
 from course_utils.recognition.metrics.pairs import Pairs, all_pairs, concatenate_pairs
 from course_utils.recognition.metrics.verification import (
@@ -46,6 +47,7 @@ __all__ = [
     "error_rates",
     "fpir_by_gallery_size",
     "identification_rates",
+    "mean_interval",
     "rank1_error_by_gallery_size",
     "rates_at_threshold",
     "threshold_at_fmr",

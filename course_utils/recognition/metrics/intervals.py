@@ -1,6 +1,6 @@
 """Confidence intervals that know that the photos of one person are not independent."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import NamedTuple
 
 import numpy as np
@@ -140,6 +140,37 @@ def bootstrap_mean(
     )
 
 
+def mean_interval(intervals: Sequence[Interval], *, confidence: float = 0.95) -> Interval:
+    """The mean of what several groups of people gave, such as the folds of a study.
+
+    Args:
+        intervals: Intervals from `bootstrap_pairs` or `bootstrap_mean`, with the same number of
+            resamples, each over other people: their k-th resamples are averaged.
+        confidence: Share of the resamples inside the interval, in (0, 1).
+
+    Returns:
+        `Interval` of the mean.
+
+    Raises:
+        ValueError: If there is no interval, or `confidence` is out of range.
+
+    Example:
+        >>> low, high = (Interval(x, x, x, np.full(9, x)) for x in (0.1, 0.3))
+        >>> print(f"{mean_interval([low, high]).estimate:.1f}")
+        0.2
+
+    Lecture: sections 3 to 5, notebooks 03 to 05.
+    """
+    if not len(intervals) or not 0 < confidence < 1:
+        raise ValueError(
+            "`intervals` must not be empty and `confidence` must lie in (0, 1). "
+            f"Received: {len(intervals)} intervals, confidence={confidence}."
+        )
+    samples = np.mean([interval.samples for interval in intervals], axis=0)
+    estimate = float(np.mean([interval.estimate for interval in intervals]))
+    return _between_percentiles(estimate, samples, confidence)
+
+
 def _percentile_interval(
     estimate: float,
     resampled: Callable[[np.ndarray], float | None],
@@ -163,6 +194,10 @@ def _percentile_interval(
         sample = resampled(counts)
         if sample is not None:
             samples.append(sample)
+    return _between_percentiles(estimate, np.array(samples), confidence)
+
+
+def _between_percentiles(estimate: float, samples: np.ndarray, confidence: float) -> Interval:
     tail = (1 - confidence) / 2
     low, high = np.quantile(samples, [tail, 1 - tail])
-    return Interval(estimate, float(low), float(high), np.array(samples))
+    return Interval(estimate, float(low), float(high), samples)

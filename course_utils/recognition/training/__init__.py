@@ -2,6 +2,7 @@
 
 from course_utils.recognition.training.augmentation import augment_faces
 from course_utils.recognition.training.batches import BalancedBatches, PairBatches
+from course_utils.recognition.training.heads import fit_verification_head
 from course_utils.recognition.training.loop import (
     CollapsedEmbeddingsWarning,
     TrainingHistory,
@@ -19,6 +20,7 @@ __all__ = [
     "augment_faces",
     "embed_faces",
     "embedding_spread",
+    "fit_verification_head",
     "start_over",
     "train_encoder",
 ]

@@ -1,0 +1,15 @@
+"""The command line, `course`: what the course teaches, applied to your own photos.
+
+- `program`: `main`, from arguments to an exit code;
+- `options`: how a command is declared, and the options that several share;
+- `output`: exit codes, answers and errors, as text or as JSON;
+- `photos`: from files and folders to embeddings;
+- a module for each command: `verify`, `enroll`, `identify`, `gallery`.
+
+Nothing here imports TensorFlow before a photo has to be encoded, and the command modules import
+what they need inside their functions, so that `course --help` answers at once.
+"""
+
+from course_utils.cli.program import main
+
+__all__ = ["main"]
