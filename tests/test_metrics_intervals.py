@@ -11,6 +11,7 @@ from course_utils.recognition import (
     bootstrap_pairs,
     concatenate_pairs,
     equal_error_rate,
+    mean_interval,
 )
 
 
@@ -255,3 +256,82 @@ def test_equal_values_have_an_interval_without_width():
 def test_values_that_cannot_be_resampled_are_refused(values, labels, words):
     with pytest.raises(ValueError, match=words):
         bootstrap_mean(values, labels)
+
+
+# --- mean_interval --------------------------------------------------------------------------
+
+
+def interval_of(estimate, samples):
+    """Its ends are wrong on purpose: the ends of a mean are no means of ends."""
+    return Interval(estimate, -7.0, 7.0, np.array(samples))
+
+
+def test_the_samples_of_a_mean_of_groups_are_means_of_their_samples():
+    """By hand: 2.5 % of the way through the sorted samples 1, 4, 5 is 1 + 0.05 · (4 − 1)."""
+    found = mean_interval([interval_of(2, [1, 3, 8.0]), interval_of(5, [7, -1, 2.0])])
+    assert isinstance(found, Interval)
+    assert found.estimate == 3.5
+    np.testing.assert_array_equal(found.samples, [4, 1, 5])
+    assert found.low == pytest.approx(1.15, abs=1e-12)
+    assert found.high == pytest.approx(4.95, abs=1e-12)
+
+
+@pytest.mark.parametrize(
+    ("confidence", "low", "high"), [(0.5, 5, 15), (0.8, 2, 18), (0.9, 1, 19), (0.95, 0.5, 19.5)]
+)
+def test_the_ends_of_a_mean_of_groups_are_quantiles(confidence, low, high):
+    """The k-th samples k − 1, k − 1 and k + 2 have the mean k: 0 … 20 in another order."""
+    samples = np.random.default_rng(0).permutation(21).astype(float)
+    groups = [interval_of(0, samples - 1), interval_of(0, samples + 2), interval_of(0, samples - 1)]
+    found = mean_interval(groups, confidence=confidence)
+    np.testing.assert_allclose([found.low, found.high], [low, high], atol=1e-9)
+
+
+def test_the_mean_of_one_group_is_its_own_interval():
+    values, labels = clustered_values(np.random.default_rng(5))
+    for confidence in (0.6, 0.95):
+        alone = bootstrap_mean(values, labels, num_resamples=80, confidence=confidence)
+        found = mean_interval([alone], confidence=confidence)
+        assert found[:3] == alone[:3]
+        np.testing.assert_array_equal(found.samples, alone.samples)
+
+
+def test_four_groups_have_half_the_interval_of_one():
+    """Independent groups of one kind: the standard error falls as 1/√4."""
+    rng = np.random.default_rng(6)
+    groups = [
+        bootstrap_mean(*clustered_values(rng), num_resamples=2000, seed=seed) for seed in range(4)
+    ]
+    widths = [group.high - group.low for group in groups]
+    found = mean_interval(groups)
+    assert found.estimate == pytest.approx(np.mean([group.estimate for group in groups]))
+    expected = np.sqrt(np.mean(np.square(widths))) / 2
+    assert found.high - found.low == pytest.approx(expected, rel=0.08)
+
+
+def test_the_groups_are_not_modified():
+    groups = [bootstrap_mean([1, 0, 1], [0, 1, 2], num_resamples=9, seed=seed) for seed in (1, 2)]
+    before = [group.samples.copy() for group in groups]
+    found = mean_interval(groups)
+    found.samples[:] = 9
+    for group, samples in zip(groups, before, strict=True):
+        np.testing.assert_array_equal(group.samples, samples)
+
+
+def test_no_group_has_no_mean():
+    with pytest.raises(ValueError, match=r"`intervals` must not be empty.*Received: 0 intervals"):
+        mean_interval([])
+
+
+@pytest.mark.parametrize("confidence", [0, 1, -0.1, 95, np.nan])
+def test_a_confidence_out_of_range_is_refused(confidence):
+    words = rf"`confidence` must lie in \(0, 1\)\. Received: 1 intervals, confidence={confidence}\."
+    with pytest.raises(ValueError, match=words):
+        mean_interval([interval_of(0, [0.0, 1.0])], confidence=confidence)
+
+
+@pytest.mark.parametrize("sizes", [(3, 2), (1, 3), (4, 4, 5)], ids=str)
+def test_groups_with_other_numbers_of_resamples_are_refused(sizes):
+    words = rf"the same number of resamples\. Received: {', '.join(map(str, sizes))}\."
+    with pytest.raises(ValueError, match=words):
+        mean_interval([interval_of(0, np.zeros(size)) for size in sizes])

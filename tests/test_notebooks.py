@@ -18,7 +18,7 @@ LANGUAGES = ("en", "zh")
 MAX_BYTES = 1_000_000
 MAX_SETUP_LINES = 15
 MAX_CELL_LINES = 30
-MAX_CODE_LINES = 400
+MAX_CODE_LINES = 480
 CODE_TAGS = {
     "setup",
     "settings",

@@ -12,6 +12,7 @@ from scipy.stats import norm
 from course_utils.plots import (
     COLORS,
     plot_det,
+    plot_detected_faces,
     plot_distance_histograms,
     plot_embedding_map,
     plot_error_rates,
@@ -36,6 +37,8 @@ INTERVALS = {
     "pixels": Interval(0.3, 0.25, 0.36, np.array([])),
     "network": Interval(0.1, 0.05, 0.18, np.array([])),
 }
+PHOTO = RNG.integers(0, 256, (30, 40, 3), dtype="uint8")
+BOXES = np.array([[8.0, 4, 20, 16], [2, 22, 17, 37]])  # top, left, bottom, right
 
 EVERY_FUNCTION = {
     "histograms": lambda ax=None: plot_distance_histograms(GENUINE, IMPOSTOR, ax=ax),
@@ -45,6 +48,7 @@ EVERY_FUNCTION = {
     "growth": lambda ax=None: plot_gallery_growth(np.arange(3), {"a": [0, 0.1, 0.2]}, ax=ax),
     "intervals": lambda ax=None: plot_intervals(INTERVALS, ax=ax),
     "images": lambda ax=None: plot_image_grid(IMAGES, ax=ax),
+    "detected faces": lambda ax=None: plot_detected_faces(PHOTO, BOXES, labels=["a", "b"], ax=ax),
     "embedding map": lambda ax=None: plot_embedding_map(POINTS, PEOPLE, images=FACES, ax=ax),
 }
 
@@ -746,6 +750,133 @@ class TestTraining:
         axes[0].figure.canvas.draw()
         np.testing.assert_array_equal(loss, LOSSES)
         np.testing.assert_array_equal(eer, EERS)
+
+
+# --- photos with faces ----------------------------------------------------------------------
+
+
+class TestDetectedFaces:
+    @pytest.fixture
+    def ax(self):
+        """Axes that fill their figure of 400 × 300 pixels: each of the photo has 10 × 10."""
+        return plt.figure(figsize=(4, 3), dpi=100).add_axes((0, 0, 1, 1))
+
+    @staticmethod
+    def rendered(ax):
+        ax.figure.canvas.draw()
+        return np.asarray(ax.figure.canvas.buffer_rgba())[..., :3].astype(int)
+
+    @staticmethod
+    def limits(chosen):
+        """(top, left, bottom, right) of the pixels that are True."""
+        rows, columns = np.flatnonzero(chosen.any(axis=1)), np.flatnonzero(chosen.any(axis=0))
+        return rows[0], columns[0], rows[-1] + 1, columns[-1] + 1
+
+    @staticmethod
+    def frames(ax):
+        found = [patch.get_bbox().extents for patch in ax.patches]  # left, top, right, bottom
+        return [(top, left, bottom, right) for left, top, right, bottom in found]
+
+    def test_each_face_has_its_frame(self, ax):
+        plot_detected_faces(PHOTO, BOXES, ax=ax)
+        np.testing.assert_array_equal(self.frames(ax), BOXES)
+        assert not any(patch.get_fill() for patch in ax.patches)
+
+    def test_boxes_may_be_lists_and_fractions(self, ax):
+        plot_detected_faces(PHOTO, [(8.25, 4, 20.5, 16)], ax=ax)
+        np.testing.assert_array_equal(self.frames(ax), [(8.25, 4, 20.5, 16)])
+
+    def test_on_the_screen_the_frame_lies_around_the_face(self, ax):
+        """The middle of its line, 2.5 points = 3.5 pixels wide, is the edge of the face."""
+        photo = np.zeros((30, 40, 3), np.uint8)
+        top, left, bottom, right = 8, 4, 20, 17
+        photo[top:bottom, left:right, 0] = 255
+        plot_detected_faces(photo, [(top, left, bottom, right)], colors=["#00ff00"], ax=ax)
+        red, green, _ = np.moveaxis(self.rendered(ax), -1, 0)
+        outer = np.array(self.limits(green > 200))
+        inner = np.array(self.limits((red > 200) & (green < 50)))
+        np.testing.assert_allclose((outer + inner) / 2, [80, 40, 200, 170], atol=1)
+        np.testing.assert_allclose(np.abs(outer - inner), 3.5, atol=1.5)
+
+    def test_the_photo_fills_the_view_upright(self, ax):
+        plot_detected_faces(PHOTO, [], ax=ax)
+        assert (ax.get_xlim(), ax.get_ylim()) == ((0, 40), (30, 0))
+        assert not ax.axison
+        centres = self.rendered(ax)[5::10, 5::10]
+        np.testing.assert_allclose(centres, PHOTO, atol=1)
+
+    def test_a_box_beyond_the_photo_does_not_widen_the_view(self, ax):
+        plot_detected_faces(PHOTO, [(-5, -9, 40, 55)], labels=["ann"], ax=ax)
+        assert (ax.get_xlim(), ax.get_ylim()) == ((0, 40), (30, 0))
+        assert self.frames(ax) == [(-5, -9, 40, 55)]
+
+    def test_without_faces_there_is_the_photo_alone(self, ax):
+        for boxes in ([], np.zeros((0, 4))):
+            plot_detected_faces(PHOTO, boxes, labels=[], colors=[], ax=ax)
+        assert len(ax.images) == 2
+        assert not ax.patches
+        assert not ax.texts
+
+    def test_each_label_stands_below_the_middle_of_its_frame(self, ax):
+        plot_detected_faces(PHOTO, BOXES, labels=["ann\n0.21", "bob"], ax=ax)
+        ax.figure.canvas.draw()
+        assert [text.get_text() for text in ax.texts] == ["ann\n0.21", "bob"]
+        for text, (_, left, bottom, right) in zip(ax.texts, BOXES, strict=True):
+            words = text.get_window_extent()
+            edge = ax.transData.transform(((left + right) / 2, bottom))
+            assert (words.x0 + words.x1) / 2 == pytest.approx(edge[0], abs=1)
+            assert words.y1 == pytest.approx(edge[1] - 4 * 100 / 72, abs=1.5)  # 4 points below
+
+    def test_an_empty_label_is_no_text(self, ax):
+        plot_detected_faces(PHOTO, BOXES, labels=["", "bob"], ax=ax)
+        assert [text.get_text() for text in ax.texts] == ["bob"]
+
+    def test_without_labels_there_is_no_text(self, ax):
+        plot_detected_faces(PHOTO, BOXES, ax=ax)
+        assert not ax.texts
+
+    @pytest.mark.parametrize("box", [(10, 10, 45, 30), (5, 30, 20, 60), (5, -40, 20, 10)], ids=str)
+    def test_the_label_of_a_face_beyond_the_photo_can_be_seen(self, box):
+        """Around the photo there is room; the label's point is moved to the photo's edge."""
+        ax = plt.figure(figsize=(6, 5), dpi=100).add_axes((0.2, 0.2, 0.6, 0.6))
+        plot_detected_faces(PHOTO // 4, [box], labels=["ann"], colors=["#00ff00"], ax=ax)
+        (text,) = ax.texts
+        assert np.isclose(text.xy, np.clip(text.xy, 0, [40, 30])).all()
+        screen = self.rendered(ax)[::-1]
+        words = text.get_window_extent()
+        pixels = screen[round(words.y0) : round(words.y1)]
+        behind = pixels[:, round(words.x0) : round(words.x1)]
+        assert (behind == (0, 255, 0)).all(axis=-1).mean() > 0.3
+
+    def test_frames_and_labels_have_the_colours_of_their_faces(self, ax):
+        colors = ["#112233", COLORS["impostor"]]
+        plot_detected_faces(PHOTO, BOXES, labels=["ann", "bob"], colors=colors, ax=ax)
+        expected = [to_rgba(color) for color in colors]
+        assert [patch.get_edgecolor() for patch in ax.patches] == expected
+        assert [text.get_bbox_patch().get_facecolor() for text in ax.texts] == expected
+
+    def test_by_default_all_have_the_colour_of_genuine_pairs(self, ax):
+        plot_detected_faces(PHOTO, BOXES, labels=["ann", "bob"], ax=ax)
+        genuine = to_rgba(COLORS["genuine"])
+        assert [patch.get_edgecolor() for patch in ax.patches] == [genuine] * 2
+        assert [text.get_bbox_patch().get_facecolor() for text in ax.texts] == [genuine] * 2
+
+    @pytest.mark.parametrize("name", ["labels", "colors"])
+    @pytest.mark.parametrize("items", [[], ["red"], ["red", "green", "blue"]], ids=len)
+    def test_another_number_of_labels_or_colours_is_refused(self, name, items):
+        words = rf"`{name}` must have 2 items\. Received: {len(items)}\."
+        with pytest.raises(ValueError, match=words):
+            plot_detected_faces(PHOTO, BOXES, **{name: items})
+        assert plt.get_fignums() == []
+
+    def test_the_inputs_are_not_changed(self, ax):
+        photo, boxes = PHOTO.copy(), BOXES.copy()
+        for each in (photo, boxes):
+            each.setflags(write=False)
+        plot_detected_faces(photo, boxes, labels=("ann", "bob"), ax=ax)
+        self.rendered(ax)
+        np.testing.assert_array_equal(photo, PHOTO)
+        np.testing.assert_array_equal(boxes, BOXES)
 
 
 # --- style ----------------------------------------------------------------------------------

@@ -39,22 +39,24 @@ def plot_detected_faces(
         if len(items) != len(boxes):
             raise ValueError(f"`{name}` must have {len(boxes)} items. Received: {len(items)}.")
     ax = axes_or_new(ax)
-    ax.imshow(photo)
+    height, width = photo.shape[:2]
+    ax.imshow(photo, extent=(0, width, height, 0))  # boxes count from the photo's corner
     for (top, left, bottom, right), label, color in zip(boxes, labels, colors, strict=True):
         size = right - left, bottom - top
         ax.add_patch(Rectangle((left, top), *size, fill=False, linewidth=2.5, edgecolor=color))
         if label:
             ax.annotate(
                 label,
-                ((left + right) / 2, bottom),
+                (min(max((left + right) / 2, 0), width), min(bottom, height)),
                 (0, -4),
                 textcoords="offset points",
                 ha="center",
                 va="top",
                 fontsize=8,
                 color="white",
+                annotation_clip=False,
                 bbox={"facecolor": color, "edgecolor": "none", "pad": 2},
             )
-    ax.set(xlim=(0, photo.shape[1]), ylim=(photo.shape[0], 0))
+    ax.set(xlim=(0, width), ylim=(height, 0))
     ax.axis("off")
     return ax

@@ -22,7 +22,7 @@ CHIP_PADDING = 0.25  # share of the chip left around the face; likewise
 MIN_DETECTION_SIDE = 320  # the detector's window has 80 pixels: smaller photos are enlarged
 MAX_DETECTION_SIDE = 1024  # larger ones are reduced, or a phone's photo would take seconds
 MAX_RETRY_SIDE = 2048  # where nothing is clear, the search goes on at twice the size, up to this
-MAX_ENLARGEMENT = 4  # more would not show more
+MAX_ENLARGEMENT = 6  # more would not show more
 BORDER = 0.25  # of each side, repeated outwards: faces that fill the photo are found too
 # A detection is confirmed by detecting it again in its aligned chip: a face stands upright there
 # and scores more, a mission patch does not. In 156 turned and scaled copies of two portraits every

@@ -32,19 +32,25 @@ def calibrated_threshold(fmr: float, *, encoder: EncoderIdentity) -> Threshold:
     try:
         content = json.loads(path.read_text(encoding="utf-8"))
         made_with = content["encoder"]["name"], content["encoder"]["checksum"]
-        thresholds = {row["fmr"]: row["distance"] for row in content["thresholds"]}
-        data, num_impostors = content["data"], content["num_impostors"]
+        num_impostors, data = content["num_impostors"], content["data"]
+        thresholds = {
+            row["fmr"]: Threshold(row["distance"], row["fmr"], num_impostors, data)
+            for row in content["thresholds"]
+        }
     except FileNotFoundError:
-        raise
+        raise FileNotFoundError(
+            f"The file {path} is missing. Restore it: git checkout -- {path}."
+        ) from None
     except (ValueError, KeyError, TypeError, OSError) as error:
         raise ValueError(
             f"The file {path} is damaged ({error!r}). Restore it: git checkout -- {path}."
         ) from error
     if made_with != (encoder.name, encoder.checksum):
         raise ValueError(
-            f"The calibrated thresholds are for the encoder {made_with[0]!r}. Received: "
-            f"{encoder.name!r}. Calibrate your own: gallery.calibrate(...)."
+            f"The calibrated thresholds are for the encoder {made_with[0]!r} (checksum "
+            f"{made_with[1]!s:.8}…). Received: {encoder.name!r} (checksum {encoder.checksum:.8}…). "
+            "Calibrate your own: gallery.calibrate(...)."
         )
     if fmr not in thresholds:
         raise ValueError(f"`fmr` must be one of {sorted(thresholds)}. Received: fmr={fmr}.")
-    return Threshold(thresholds[fmr], fmr, num_impostors, data)
+    return thresholds[fmr]

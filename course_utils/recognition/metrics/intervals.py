@@ -152,7 +152,8 @@ def mean_interval(intervals: Sequence[Interval], *, confidence: float = 0.95) ->
         `Interval` of the mean.
 
     Raises:
-        ValueError: If there is no interval, or `confidence` is out of range.
+        ValueError: If there is no interval, if their numbers of resamples differ, or if
+            `confidence` is out of range.
 
     Example:
         >>> low, high = (Interval(x, x, x, np.full(9, x)) for x in (0.1, 0.3))
@@ -165,6 +166,12 @@ def mean_interval(intervals: Sequence[Interval], *, confidence: float = 0.95) ->
         raise ValueError(
             "`intervals` must not be empty and `confidence` must lie in (0, 1). "
             f"Received: {len(intervals)} intervals, confidence={confidence}."
+        )
+    num_resamples = [len(interval.samples) for interval in intervals]
+    if len(set(num_resamples)) > 1:
+        raise ValueError(
+            "`intervals` must have the same number of resamples. "
+            f"Received: {', '.join(map(str, num_resamples))}."
         )
     samples = np.mean([interval.samples for interval in intervals], axis=0)
     estimate = float(np.mean([interval.estimate for interval in intervals]))

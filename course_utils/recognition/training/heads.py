@@ -5,6 +5,7 @@ import numpy as np
 from sklearn.linear_model import LogisticRegression
 
 MAX_ITERATIONS = 1000
+TOLERANCE = 1e-6  # of the gradient
 BATCH_SIZE = 65_536  # pairs at a time; bounds the memory
 
 
@@ -44,7 +45,7 @@ def fit_verification_head(
     Lecture: section 5, notebook 05.
     """
     first, second, same_person = np.asarray(first), np.asarray(second), np.asarray(same_person)
-    if not first.shape == second.shape == (*same_person.shape, first.shape[-1]):
+    if first.ndim != 2 or first.shape != second.shape or same_person.shape != first.shape[:1]:
         raise ValueError(
             "`first` and `second` must have shape (num_pairs, dim) and `same_person` (num_pairs,). "
             f"Received: {first.shape}, {second.shape}, {same_person.shape}."
@@ -64,8 +65,9 @@ def fit_verification_head(
     )
     l2 = 0.0 if weighted.kernel_regularizer is None else float(weighted.kernel_regularizer.l2)
     solver = LogisticRegression(
+        tol=TOLERANCE,
         C=1 / (2 * len(first) * l2) if l2 else np.inf,
         class_weight="balanced",
         max_iter=MAX_ITERATIONS,
-    ).fit(features, same_person)
+    ).fit(features.astype(np.float64), same_person)
     weighted.set_weights([solver.coef_.T, solver.intercept_])
