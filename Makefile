@@ -19,7 +19,7 @@ course: $(INSTALLED)  ## install, then execute every notebook in both languages
 test: unit nbval  ## unit tests and doctests, then strict nbval
 
 unit: $(INSTALLED)
-	$(RUN) -m pytest -q
+	$(RUN) -m pytest -q -n auto --maxprocesses 4 --dist loadfile
 
 nbval: $(INSTALLED)
 	$(RUN) -m pytest -q -o addopts= --nbval --nbval-current-env $(NOTEBOOKS)

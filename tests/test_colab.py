@@ -188,7 +188,9 @@ class TestOnColab:
 
     def test_nothing_but_the_course_was_installed(self, colab):
         version = colab.report["version"]
-        assert names_in(colab.site) == {"course_utils", f"faces_and_styles-{version}.dist-info"}
+        installed = {"course_utils", f"faces_and_styles-{version}.dist-info", "bin"}
+        assert names_in(colab.site) == installed
+        assert names_in(colab.site / "bin") == {"course"}
 
     def test_every_module_of_the_package_was_installed(self, colab, course):
         def modules(folder):
