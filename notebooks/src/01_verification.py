@@ -514,12 +514,7 @@ for seed in DEALS:
     gains[f"deal {seed}"] = difference(*resampled)
 
 # %%
-mean_samples = np.mean([gain.samples for gain in gains.values()], axis=0)
-mean_gain = recognition.Interval(
-    np.mean([gain.estimate for gain in gains.values()]),
-    *np.quantile(mean_samples, (0.025, 0.975)),
-    mean_samples,
-)
+mean_gain = recognition.mean_interval(list(gains.values()))
 gain_intervals = {**gains, "mean of the deals": mean_gain}
 ax = plots.plot_intervals(
     gain_intervals, xlabel="EER of raw pixels − EER of Fisherfaces", color=colors["third"]

@@ -553,13 +553,6 @@ for seed in SEEDS:
 
 
 # %% tags=["nbval-ignore-output"]
-def mean_of(intervals):
-    """The mean of independent estimates, resample by resample."""
-    samples = np.mean([interval.samples for interval in intervals], axis=0)
-    estimate = np.mean([interval.estimate for interval in intervals])
-    return recognition.Interval(estimate, *np.quantile(samples, (0.025, 0.975)), samples)
-
-
 eer, accuracy, eer_by_seed = {}, {}, {}
 for name in METHODS:
     rates, right = [], []
@@ -571,13 +564,13 @@ for name in METHODS:
             )
             for run in runs[name]
         ]
-        rates.append(mean_of(of_networks))
+        rates.append(recognition.mean_interval(of_networks))
         chances = np.mean([one_shot(test, run[turn]) for run in runs[name]], axis=0)
         right.append(
             recognition.bootstrap_mean(chances, labels[test], seed=turn, num_resamples=200)
         )
         eer_by_seed.setdefault(name, []).append([rate.estimate for rate in of_networks])
-    eer[name], accuracy[name] = mean_of(rates), mean_of(right)
+    eer[name], accuracy[name] = (recognition.mean_interval(each) for each in (rates, right))
 
 # %% tags=["nbval-ignore-output"]
 figure, axes = plt.subplots(2, 1, figsize=(7.6, 5.6))

@@ -476,12 +476,8 @@ def over_rounds(encodings):
         right.append(
             recognition.bootstrap_mean(chances, labels[index], num_resamples=200, seed=turn)
         )
-    means = []
-    for intervals in (rates, right):
-        samples = np.mean([interval.samples for interval in intervals], axis=0)
-        estimate = np.mean([interval.estimate for interval in intervals])
-        means.append(recognition.Interval(estimate, *np.quantile(samples, (0.025, 0.975)), samples))
-    return *means, [rate.estimate for rate in rates]
+    eer, one_shot_rate = (recognition.mean_interval(intervals) for intervals in (rates, right))
+    return eer, one_shot_rate, [rate.estimate for rate in rates]
 
 
 # %% tags=["nbval-ignore-output"]

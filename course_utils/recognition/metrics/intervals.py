@@ -145,7 +145,8 @@ def mean_interval(intervals: Sequence[Interval], *, confidence: float = 0.95) ->
 
     Args:
         intervals: Intervals from `bootstrap_pairs` or `bootstrap_mean`, with the same number of
-            resamples, each over other people: their k-th resamples are averaged.
+            resamples, whose k-th are averaged: each over other people, or all over the same
+            people with one seed.
         confidence: Share of the resamples inside the interval, in (0, 1).
 
     Returns:
