@@ -76,11 +76,12 @@ print(f"{len(convolutions)} convolutions, {network.count_params():,} numbers")
 print(f"{network.input_shape[1:]} → {network.output_shape[1:]}; halved at", ", ".join(halvings))
 
 # %% [markdown] lang="en"
-# A face goes in at 150 × 150 pixels and is halved five times; 128 numbers come out. Is it the same
+# A face goes in at 150 × 150 pixels and is halved by five convolutions (and once by pooling); 128 numbers come
+# out. Is it the same
 # function? dlib's own program, asked about the same face (cut out of the photo as section 2 explains):
 
 # %% [markdown] lang="zh"
-# 输入是 150 × 150 像素的人脸，尺寸减半五次，输出 128 个数。它真的是同一个函数吗？拿同一张脸（怎样从照片里裁
+# 输入是 150 × 150 像素的人脸，尺寸由五个卷积层各减半一次（另有一次池化），输出 128 个数。它真的是同一个函数吗？拿同一张脸（怎样从照片里裁
 # 出来，见第 2 节）去问 dlib 自己的程序：
 
 # %%
@@ -179,12 +180,12 @@ plt.show()
 # %% [markdown] lang="en"
 # **The surprise of this notebook:** same network, same photos. Without alignment a person's own photos move
 # apart, other people's move closer, and the two kinds of pairs overlap. The figures with their intervals,
-# for four groups of ten people and for all forty; none of them was used to choose anything. In the lower
-# picture each photo is compared with one photo of each of the 40:
+# for four groups of ten people and for all forty. (Nothing here was fitted to them but the confidence from
+# which a detection counts.) In the lower picture each photo is compared with one photo of each of the 40:
 
 # %% [markdown] lang="zh"
 # **本节最大的意外：** 同一个网络，同样的照片。不对齐，同一个人的照片彼此变远，不同人的照片彼此变近，两种照
-# 片对就重叠起来。下面是带区间的数字：先是四组、每组十人，再是全部四十人；没有用他们选择过任何东西。下图中，
+# 片对就重叠起来。下面是带区间的数字：先是四组、每组十人，再是全部四十人；这里没有任何东西是用他们拟合的，只有检测的最低置信度参考过他们。下图中，
 # 每张照片都与 40 个人各一张照片比较：
 
 # %%
@@ -449,7 +450,7 @@ assert others.max() > 0.1
 assert max(others[0], optimum) < 0.01
 
 # %% [markdown] lang="en"
-# **The loss falls at every step drawn, and the network gets worse**: from no error after one step to 17 %,
+# **The loss falls at every step drawn, and the head gets worse**: from no error after one step to 17 %,
 # before it slowly recovers.
 # The sum of 128 differences is far above 0, only a large $b$ can balance it, and Adam moves $b$ by at most
 # about 0.05 a step; in the meantime it balances with the *signs* of the weights. Far from the optimum a smaller loss need not
@@ -461,7 +462,7 @@ assert max(others[0], optimum) < 0.01
 # twenty of the thirty to learn from, the other ten to choose by.
 
 # %% [markdown] lang="zh"
-# **画出来的每一步，损失都在下降，而判断却越来越差**：从第一步之后没有错误，一直差到 17 %，然后才慢慢恢复。128 项差的和远大
+# **画出来的每一步，损失都在下降，而验证头却越来越差**：从第一步之后没有错误，一直差到 17 %，然后才慢慢恢复。128 项差的和远大
 # 于 0，只有很大的 $b$ 才能与之平衡，而 Adam 每一步只让 $b$ 移动 0.05；在此期间，它就靠改变权重的*正负号*
 # 来平衡。离最优解还远的时候，损失更小不等于次序更好。到了最优解（虚线），一切正常；所以接下来用专门的求解器直
 # 接到那里：`fit_verification_head`。
@@ -934,7 +935,7 @@ try_photos(MY_PHOTOS or folder)
 
 # %% [markdown] lang="en"
 # Mirrored or darkened, they are found again; the two photos that cannot be used are refused, each with its
-# reason. The same from a terminal, in the folder of the course:
+# reason. The same from a terminal (after `make course` the command is `.venv/bin/course`):
 #
 # ```
 # course verify me.jpg me-again.jpg
@@ -963,7 +964,7 @@ try_photos(MY_PHOTOS or folder)
 #   0.1 % and K = 1,000,000, practically everybody who is not in the gallery is taken for somebody who is.
 
 # %% [markdown] lang="zh"
-# 镜像的、变暗的，都认了出来；两张不能用的被拒绝，并说明了原因。在终端里也一样，在课程的文件夹中输入：
+# 镜像的、变暗的，都认了出来；两张不能用的被拒绝，并说明了原因。在终端里也一样（运行 `make course` 之后，命令是 `.venv/bin/course`）：
 #
 # ```
 # course verify me.jpg me-again.jpg
