@@ -39,6 +39,7 @@ from sklearn.decomposition import PCA
 from sklearn.discriminant_analysis import LinearDiscriminantAnalysis
 
 from course_utils import data, exercises, plots, recognition
+from course_utils.recognition import baselines
 from course_utils.session import start_session
 
 rng = start_session(seed=0, tensorflow=False)
@@ -366,7 +367,10 @@ def pairs_among(index, encodings):
 # 这些方向长什么样？作为像素向量，它们本身就是图片。
 
 # %%
-_, pca, lda = encode(rounds[0]["train"], num_components=50)
+train = rounds[0]["train"]
+encodings, pca, lda = encode(train, num_components=50)
+by_package = baselines.build_fisherfaces(50).fit(pixels[train], labels[train]).transform(pixels)
+assert np.allclose(encodings["Fisherfaces"], by_package, atol=1e-5)
 fisher_directions = (lda.scalings_[:, :8].T @ pca.components_).reshape(-1, 56, 46)
 pictures = np.concatenate([pca.components_[:8].reshape(-1, 56, 46), fisher_directions])
 pictures /= np.abs(pictures).max(axis=(1, 2), keepdims=True)

@@ -34,12 +34,9 @@
 import matplotlib.pyplot as plt
 import numpy as np
 from scipy.spatial.distance import cdist
-from sklearn.decomposition import PCA
-from sklearn.discriminant_analysis import LinearDiscriminantAnalysis
-from sklearn.pipeline import make_pipeline
-from sklearn.preprocessing import Normalizer
 
 from course_utils import data, exercises, plots, recognition
+from course_utils.recognition import baselines
 from course_utils.session import start_session
 
 rng = start_session(seed=0)
@@ -193,9 +190,8 @@ def fit_fisherfaces(office):
     background, calibration = office["background"], office["calibration"]
     best_rate = np.inf
     for num_components in COMPONENTS_TRIED:
-        encoder = make_pipeline(
-            PCA(num_components, svd_solver="full"), LinearDiscriminantAnalysis(), Normalizer()
-        ).fit(pixels[background], labels[background])
+        encoder = baselines.build_fisherfaces(num_components)
+        encoder.fit(pixels[background], labels[background])
         encoded = encoder.transform(pixels[calibration])
         pairs = recognition.all_pairs(cdist(encoded, encoded), labels[calibration])
         rate = recognition.equal_error_rate(pairs.genuine, pairs.impostor).rate

@@ -502,18 +502,18 @@ plt.show()
 
 
 # %%
-from sklearn.discriminant_analysis import LinearDiscriminantAnalysis
+from course_utils.recognition import baselines
 
 
 def classic_encodings(parts):
     """Raw pixels, eigenfaces, Fisherfaces; the validation people choose the components."""
     train, best = parts["train"], {"raw pixels": (0, pixels)}
     for num_components in COMPONENTS_TRIED:
-        eigenfaces = PCA(num_components, svd_solver="full").fit(pixels[train]).transform(pixels)
-        lda = LinearDiscriminantAnalysis().fit(eigenfaces[train], labels[train])
-        fisherfaces = lda.transform(eigenfaces)
-        fisherfaces /= np.linalg.norm(fisherfaces, axis=1, keepdims=True)
-        for name, encoded in (("eigenfaces", eigenfaces), ("Fisherfaces", fisherfaces)):
+        classic = baselines.build_fisherfaces(num_components).fit(pixels[train], labels[train])
+        eigenfaces = classic[0].transform(pixels)  # its first step
+        for name, encoded in (
+            ("eigenfaces", eigenfaces), ("Fisherfaces", classic.transform(pixels))
+        ):  # fmt: skip
             known = pairs_among(parts["validation"], encoded)
             rate = eer_of(known.genuine, known.impostor)
             if rate < best.get(name, (1,))[0]:

@@ -661,16 +661,13 @@ assert by_photos[1][1].low > 0.5
 # networks）是指不同种子的两个编码器所给距离的平均。
 
 # %% tags=["nbval-ignore-output"]
-from sklearn.decomposition import PCA
-from sklearn.discriminant_analysis import LinearDiscriminantAnalysis
-from sklearn.preprocessing import Normalizer
+from course_utils.recognition import baselines
 
 fisherfaces = []
 for turn in range(4):
     index = others_than(turn)
-    pca = PCA(50, svd_solver="full").fit(pixels[index])
-    lda = LinearDiscriminantAnalysis().fit(pca.transform(pixels[index]), labels[index])
-    fisherfaces.append(Normalizer().transform(lda.transform(pca.transform(pixels))))
+    encoder = baselines.build_fisherfaces(50).fit(pixels[index], labels[index])
+    fisherfaces.append(encoder.transform(pixels))
 
 pairs_of_encoders = list(shipped.values())
 final = {
