@@ -54,10 +54,9 @@ def check_encoder(gallery: "Gallery", path: str) -> None:
     Raises:
         CommandError: If another encoder made them.
     """
-    from course_utils.recognition.gallery import EncoderIdentity
+    from course_utils.recognition.gallery import Gallery
 
-    encoder = load_encoder()
-    ours = EncoderIdentity(encoder.name, encoder.checksum, encoder.embedding_dim)
+    ours = Gallery(load_encoder()).encoder
     if gallery.encoder != ours:
         raise CommandError(
             f"The gallery {path} was made with another encoder, {gallery.encoder}; this command "

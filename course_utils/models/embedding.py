@@ -71,18 +71,35 @@ def build_siamese_model(encoder: keras.Model) -> keras.Model:
         network", NeurIPS 1993; Taigman et al., "DeepFace", CVPR 2014.
     Lecture: section 3, notebook 03.
     """
+    photos, embeddings = embed_two_photos(encoder)
+    difference = layers.Subtract(name="difference")(embeddings)
+    distance = layers.Dot(axes=1, name="distance")([difference, difference])
+    return keras.Model(photos, distance, name="siamese_model")
+
+
+def embed_two_photos(encoder: keras.Model) -> tuple[list, list]:
+    """Two inputs and their embeddings by one and the same encoder: how a Siamese model begins.
+
+    Args:
+        encoder: Model images → embeddings (batch, dim).
+
+    Returns:
+        The inputs `first` and `second`, symbolic, of the encoder's input shape; and the
+        embeddings of both, symbolic.
+
+    Raises:
+        ValueError: If the encoder has not one input, and one output of two axes.
+    """
     if len(encoder.inputs) != 1 or len(encoder.outputs) != 1 or len(encoder.output_shape) != 2:
         raise ValueError(
             "`encoder` must have one input and one output of shape (batch, dim). Received: "
             f"{len(encoder.inputs)} inputs, output_shape={encoder.output_shape}."
         )
-    first, second = (
+    photos = [
         keras.Input(encoder.input_shape[1:], name=name, dtype=encoder.inputs[0].dtype)
         for name in ("first", "second")
-    )
-    difference = layers.Subtract(name="difference")([encoder(first), encoder(second)])
-    distance = layers.Dot(axes=1, name="distance")([difference, difference])
-    return keras.Model([first, second], distance, name="siamese_model")
+    ]
+    return photos, [encoder(photo) for photo in photos]
 
 
 def build_softmax_classifier(

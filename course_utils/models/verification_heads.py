@@ -5,6 +5,8 @@ from collections.abc import Callable
 import keras
 from keras import layers, ops
 
+from course_utils.models.embedding import embed_two_photos
+
 SIMILARITIES = ("abs", "chi2")
 NON_NEGATIVE: dict[str | None, Callable] = {
     "softplus": ops.softplus,
@@ -68,11 +70,8 @@ def build_verification_head(
     if similarity == "chi2":
         a, b = NON_NEGATIVE[non_negative](a), NON_NEGATIVE[non_negative](b)
         total = a - ops.negative(b)  # a + b, which Keras takes for a bias if the batch is empty
-        difference = ops.where(
-            ops.not_equal(total, 0),
-            ops.square(a - b) / ops.where(ops.not_equal(total, 0), total, 1),
-            0,
-        )
+        divides = ops.not_equal(total, 0)
+        difference = ops.where(divides, ops.square(a - b) / ops.where(divides, total, 1), 0)
     else:
         difference = ops.absolute(a - b)
     difference = layers.Activation("linear", name="difference")(difference)
@@ -126,11 +125,7 @@ def build_verification_model(
     Reference: Taigman et al., "DeepFace", CVPR 2014.
     Lecture: section 5, notebook 05.
     """
-    if len(encoder.inputs) != 1 or len(encoder.outputs) != 1 or len(encoder.output_shape) != 2:
-        raise ValueError(
-            "`encoder` must have one input and one output of shape (batch, dim). Received: "
-            f"{len(encoder.inputs)} inputs, output_shape={encoder.output_shape}."
-        )
+    photos, embeddings = embed_two_photos(encoder)
     embedding_dim = encoder.output_shape[1]
     if head is None:
         head = build_verification_head(embedding_dim, similarity, non_negative=non_negative, l2=l2)
@@ -139,12 +134,7 @@ def build_verification_model(
             f"`head` must take two embeddings of dimension {embedding_dim}, as the encoder makes "
             f"them. Received: {[tuple(each.shape) for each in head.inputs]}."
         )
-    first, second = (
-        keras.Input(encoder.input_shape[1:], name=name, dtype=encoder.inputs[0].dtype)
-        for name in ("first", "second")
-    )
-    same_person = head([encoder(first), encoder(second)])
-    return keras.Model([first, second], same_person, name="verification_model")
+    return keras.Model(photos, head(embeddings), name="verification_model")
 
 
 def _check_options(similarity: str, non_negative: str | None, l2: float) -> None:
