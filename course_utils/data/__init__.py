@@ -1,7 +1,16 @@
 """Real data, read from installed packages, and splits that keep identities apart."""
 
 from course_utils.data.faces import FaceDataset, load_orl_faces
+from course_utils.data.photo_collection import PhotoSource, list_photos, load_photos
 from course_utils.data.photos import read_photo
 from course_utils.data.splits import split_by_identity
 
-__all__ = ["FaceDataset", "load_orl_faces", "read_photo", "split_by_identity"]
+__all__ = [
+    "FaceDataset",
+    "PhotoSource",
+    "list_photos",
+    "load_orl_faces",
+    "load_photos",
+    "read_photo",
+    "split_by_identity",
+]
