@@ -10,6 +10,7 @@ from course_utils.models.verification_heads import (
     build_verification_head,
     build_verification_model,
 )
+from course_utils.models.vgg import build_vgg_features, preprocess_vgg
 
 __all__ = [
     "build_embedding_model",
@@ -18,4 +19,6 @@ __all__ = [
     "build_softmax_classifier",
     "build_verification_head",
     "build_verification_model",
+    "build_vgg_features",
+    "preprocess_vgg",
 ]
