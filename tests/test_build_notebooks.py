@@ -1,5 +1,6 @@
 import base64
 import importlib.util
+import io
 import json
 import re
 import shutil
@@ -7,7 +8,10 @@ from pathlib import Path
 from types import ModuleType
 
 import nbformat
+import numpy as np
 import pytest
+import skimage.data
+from PIL import Image
 
 ROOT = Path(__file__).parent.parent
 REPOSITORY = "https://github.com/someone/some-course"
@@ -506,6 +510,124 @@ class TestCheck:
         self.problems(built)
         load_tool(built).main(["--check"])
         assert {path: path.stat().st_mtime_ns for path in built.rglob("*")} == before
+
+
+def png(picture: np.ndarray | Image.Image, **options) -> bytes:
+    """A picture as a PNG, of the bytes that Matplotlib would write or nearly so."""
+    content = io.BytesIO()
+    if isinstance(picture, np.ndarray):
+        picture = Image.fromarray(picture)
+    picture.save(content, "PNG", **options)
+    return content.getvalue()
+
+
+def pixels(content: bytes) -> np.ndarray:
+    """Red, green and blue of a PNG, as whole numbers that can be subtracted."""
+    with Image.open(io.BytesIO(content)) as picture:
+        return np.asarray(picture.convert("RGB")).astype(int)
+
+
+def figure() -> np.ndarray:
+    """A photo on white, with two curves as thin as those of a figure; RGBA, all of it opaque."""
+    image = np.full((360, 640, 4), 255, np.uint8)
+    image[20:340, 20:340, :3] = skimage.data.astronaut()[:320, :320]
+    image[40:42, 360:620, :3] = (0, 114, 178)
+    image[40:320, 400:402, :3] = (213, 94, 0)
+    return image
+
+
+class TestPalette:
+    @pytest.fixture
+    def limit(self, tool):
+        return tool.LARGE_PICTURE_BYTES
+
+    def test_a_large_photo_gets_smaller_and_looks_the_same(self, tool, limit):
+        large = png(figure())
+        assert len(large) > limit
+        small = tool._with_a_palette(large)
+        assert len(small) < 0.5 * len(large)
+        with Image.open(io.BytesIO(small)) as picture:
+            assert (picture.format, picture.mode, picture.size) == ("PNG", "P", (640, 360))
+            assert "transparency" not in picture.info
+        difference = np.abs(pixels(small) - pixels(large))
+        assert 0 < difference.mean() < 2
+        assert np.quantile(difference, 0.99) < 16
+
+    def test_white_paper_and_the_colours_of_curves_stay_as_they_are(self, tool):
+        """Each has a meaning in the course; a photo beside them must not take their place."""
+        large = png(figure())
+        before, after = pixels(large), pixels(tool._with_a_palette(large))
+        np.testing.assert_array_equal(after[:, 360:], before[:, 360:])
+        np.testing.assert_array_equal(after[:20], 255)
+
+    def test_a_photo_that_fills_the_figure(self, tool):
+        large = png(skimage.data.astronaut())
+        small = tool._with_a_palette(large)
+        assert len(small) < 0.5 * len(large)
+        assert np.abs(pixels(small) - pixels(large)).mean() < 5
+
+    def test_a_small_picture_stays_byte_for_byte(self, tool):
+        for small in (base64.b64decode(PIXEL), png(figure()[::4, ::4])):
+            assert tool._with_a_palette(small) == small
+
+    @pytest.mark.parametrize("beyond", [0, 1])
+    def test_the_limit_is_in_bytes_and_belongs_to_the_small(self, tool, monkeypatch, beyond):
+        picture = png(figure())
+        monkeypatch.setattr(tool, "LARGE_PICTURE_BYTES", len(picture) - beyond)
+        assert (tool._with_a_palette(picture) == picture) == (beyond == 0)
+
+    def test_what_is_transparent_becomes_white(self, tool, limit):
+        image = figure()
+        image[:, :300, 3] = 0  # its colours, under the glass, are those of the photo
+        image[:, 300:320, 3] = 128
+        large = png(image)
+        assert len(large) > limit
+        small = tool._with_a_palette(large)
+        assert len(small) < len(large)
+        after = pixels(small)
+        np.testing.assert_array_equal(after[:, :300], 255)
+        half = image[:, 300:320, :3] * (128 / 255) + 255 * (1 - 128 / 255)
+        assert np.abs(after[:, 300:320] - half).mean() < 4
+
+    def test_a_picture_that_would_grow_stays(self, tool, limit):
+        """Noise of two colours has 1 bit a pixel; in a palette of bytes it has no fewer."""
+        noise = np.random.default_rng(0).integers(0, 2, (900, 900)).astype(bool)
+        large = png(Image.fromarray(noise), optimize=True)
+        assert len(large) > limit
+        assert tool._with_a_palette(large) == large
+
+    @pytest.mark.parametrize("mode", ["RGBA", "RGB", "L", "LA", "P"])
+    def test_any_kind_of_png(self, tool, limit, mode):
+        photo = Image.fromarray(skimage.data.astronaut()).convert(mode)
+        large = png(photo, compress_level=0)
+        assert len(large) > limit
+        small = tool._with_a_palette(large)
+        assert len(small) < len(large)
+        assert np.abs(pixels(small) - pixels(large)).mean() < 5
+
+    def test_the_same_picture_gives_the_same_bytes(self, tool, project):
+        """So that a notebook built again has the same outputs; a second palette changes nothing."""
+        large = png(figure())
+        first = tool._with_a_palette(large)
+        assert tool._with_a_palette(large) == first
+        assert load_tool(project)._with_a_palette(large) == first
+        np.testing.assert_array_equal(pixels(tool._with_a_palette(first)), pixels(first))
+
+    def test_execution_gives_large_pictures_a_palette(self, tool, tmp_path):
+        """A small picture and a large one, from a notebook that runs; both editions copy them."""
+        (tmp_path / "large.png").write_bytes(png(figure()))
+        code = (
+            "from IPython.display import Image, display\n"
+            f"display(Image(data=__import__('base64').b64decode('{PIXEL}')))\n"
+            "display(Image(filename='large.png'))"
+        )
+        notebook = nbformat.v4.new_notebook(cells=[nbformat.v4.new_code_cell(code)])
+        notebook.metadata["course"] = {"source": "src/01_tiny.py"}
+        tool.execute(notebook, tmp_path)
+        small, large = [output.data["image/png"] for output in notebook.cells[0].outputs]
+        assert small.strip() == PIXEL
+        assert base64.b64decode(large) == tool._with_a_palette(png(figure()))
+        assert len(base64.b64decode(large)) < 0.5 * len(png(figure()))
 
 
 class TestCodeThatCannotBeBuilt:

@@ -1,3 +1,6 @@
+import subprocess
+import sys
+
 import matplotlib as mpl
 import matplotlib.pyplot as plt
 import numpy as np
@@ -18,12 +21,16 @@ from course_utils.plots import (
     plot_error_rates,
     plot_gallery_growth,
     plot_image_grid,
+    plot_importance,
     plot_intervals,
     plot_open_set,
+    plot_patch_sheet,
     plot_training,
+    plot_unit_agreement,
     use_course_style,
 )
 from course_utils.recognition import Interval, error_rates, identification_rates
+from course_utils.visualization import UnitAgreement
 
 RNG = np.random.default_rng(0)
 GENUINE, IMPOSTOR = RNG.normal(1, 0.3, 200), RNG.normal(2, 0.4, 3000)
@@ -39,6 +46,22 @@ INTERVALS = {
 }
 PHOTO = RNG.integers(0, 256, (30, 40, 3), dtype="uint8")
 BOXES = np.array([[8.0, 4, 20, 16], [2, 22, 17, 37]])  # top, left, bottom, right
+PATCHES = RNG.integers(0, 255, (9, 9, 24, 24, 3), dtype="uint8")  # no value is the white between
+IMPORTANCE = RNG.normal(size=(30, 40))
+NOTHING = UnitAgreement(*[float("nan")] * 5)
+LAYERS = ["first", "second", "third"]
+AGREEMENTS = {
+    "colour": [
+        UnitAgreement(0.1, 0.05, 0.2, -0.03, 0.02),
+        UnitAgreement(0.4, 0.3, 0.45, -0.01, 0.04),
+        UnitAgreement(0.6, 0.55, 0.8, -0.02, 0.03),
+    ],
+    "region": [
+        UnitAgreement(-0.2, -0.3, -0.15, -0.01, 0.06),
+        UnitAgreement(0.0, -0.1, 0.12, -0.05, 0.01),
+        UnitAgreement(0.2, 0.1, 0.25, -0.04, 0.05),
+    ],
+}
 
 EVERY_FUNCTION = {
     "histograms": lambda ax=None: plot_distance_histograms(GENUINE, IMPOSTOR, ax=ax),
@@ -50,6 +73,9 @@ EVERY_FUNCTION = {
     "images": lambda ax=None: plot_image_grid(IMAGES, ax=ax),
     "detected faces": lambda ax=None: plot_detected_faces(PHOTO, BOXES, labels=["a", "b"], ax=ax),
     "embedding map": lambda ax=None: plot_embedding_map(POINTS, PEOPLE, images=FACES, ax=ax),
+    "patch sheet": lambda ax=None: plot_patch_sheet(PATCHES, labels=list("abcdefghi"), ax=ax),
+    "importance": lambda ax=None: plot_importance(PHOTO, IMPORTANCE, label="change", ax=ax),
+    "unit agreement": lambda ax=None: plot_unit_agreement(AGREEMENTS, LAYERS, ax=ax),
 }
 
 
@@ -877,6 +903,469 @@ class TestDetectedFaces:
         self.rendered(ax)
         np.testing.assert_array_equal(photo, PHOTO)
         np.testing.assert_array_equal(boxes, BOXES)
+
+
+# --- what units see -------------------------------------------------------------------------
+
+
+def extents(ax):
+    """Left, right, top and bottom of each block, shape (num_units, 4)."""
+    return np.array([drawn.get_extent() for drawn in ax.images])[:, [0, 1, 3, 2]]
+
+
+def on_the_axes(ax):
+    """The same as shares of the Axes' width and height, as they come out on the screen."""
+    ax.figure.canvas.draw()
+    found = []
+    for left, right, top, bottom in extents(ax):
+        corners = ax.transData.transform([(left, top), (right, bottom)])
+        found.append(ax.transAxes.inverted().transform(corners).ravel())
+    return np.array(found)
+
+
+def patch_in(block, place, across, size):
+    """What stands where a unit's patch of this number belongs, `size` screen pixels high and wide.
+
+    The gap is what the block's width leaves, shared among the spaces between the patches.
+    """
+    height, width = size
+    gap, rest = divmod(block.shape[1] - across * width, max(across - 1, 1))
+    assert rest == 0
+    row, column = divmod(place, across)
+    top, left = row * (height + gap), column * (width + gap)
+    return block[top : top + height, left : left + width]
+
+
+class TestPatchSheet:
+    @pytest.mark.parametrize("labels", [None, list("abcdefghi")], ids=["plain", "labels"])
+    def test_nine_blocks_stand_row_by_row_with_equal_gaps(self, ax, labels):
+        plot_patch_sheet(PATCHES, labels=labels, ax=ax)
+        assert len(ax.images) == 9
+        left, right, top, bottom = extents(ax).T.reshape(4, 3, 3)
+        for each in (left, right):
+            np.testing.assert_allclose(each, np.broadcast_to(each[:1], (3, 3)))
+        for each in (top, bottom):
+            np.testing.assert_allclose(each, np.broadcast_to(each[:, :1], (3, 3)))
+        across, down = left[0, 1:] - right[0, :-1], top[1:, 0] - bottom[:-1, 0]
+        np.testing.assert_allclose(across, across[0])
+        np.testing.assert_allclose(down, down[0])
+        assert across[0] > 0
+        assert down[0] >= across[0]
+        assert (down[0] == pytest.approx(across[0])) == (labels is None)
+
+    def test_the_blocks_have_the_size_of_their_pixels(self, ax):
+        plot_patch_sheet(PATCHES, ax=ax)
+        for drawn, (left, right, top, bottom) in zip(ax.images, extents(ax), strict=True):
+            height, width = drawn.get_array().shape[:2]
+            assert (bottom - top) / height == pytest.approx((right - left) / width)
+
+    def test_the_gap_between_units_is_wider_than_that_between_patches(self, ax):
+        for width in (1, 3, 24, 100):
+            ax.clear()
+            plot_patch_sheet(PATCHES[:, :, :1, :1].repeat(width, axis=2).repeat(width, 3), ax=ax)
+            left, right, _, _ = extents(ax).T
+            block = ax.images[0].get_array()
+            (white,) = np.nonzero((block == 255).all(axis=(0, 2)))
+            between_patches = len(white) / 2 / block.shape[1]
+            assert 0.005 < between_patches < 0.03
+            assert (left[1] - right[0]) / (right[0] - left[0]) > 3 * between_patches
+
+    @pytest.mark.parametrize("size", [(24, 24), (3, 3), (40, 20)], ids=str)
+    @pytest.mark.parametrize("k", [1, 4, 9, 16])
+    def test_sheets_of_one_and_of_many_pictures_a_unit_look_alike(self, size, k):
+        labels = list("abcdefghi")
+        patches = np.zeros((9, k, *size, 3), "uint8")
+        one, many = (plot_patch_sheet(each, labels=labels) for each in (patches[:, :1], patches))
+        np.testing.assert_allclose(on_the_axes(many), on_the_axes(one), atol=0.015)
+
+    @pytest.mark.parametrize("channels", [1, 3])
+    @pytest.mark.parametrize(("k", "across"), [(1, 1), (2, 2), (4, 2), (5, 3), (7, 3), (9, 3)])
+    @pytest.mark.parametrize("size", [(24, 20), (20, 33), (90, 40)], ids=str)
+    def test_each_patch_stands_in_its_place(self, ax, channels, k, across, size):
+        patches = RNG.integers(0, 255, (4, k, *size, channels), dtype="uint8")
+        plot_patch_sheet(patches, ax=ax)
+        for drawn, unit in zip(ax.images, patches, strict=True):
+            block = drawn.get_array()
+            for place, patch in enumerate(unit):
+                shown = patch_in(block, place, across, size)
+                np.testing.assert_array_equal(shown, np.broadcast_to(patch, (*size, 3)))
+            assert (block != 255).any(axis=-1).sum() == k * size[0] * size[1]  # else white
+
+    @pytest.mark.parametrize("size", [(1, 1), (3, 3), (5, 7), (7, 2)], ids=str)
+    def test_small_patches_are_enlarged_pixel_by_pixel(self, ax, size):
+        """As the first convolution sees them: 3 × 3 pixels, and no white as broad as a third."""
+        patches = RNG.integers(0, 255, (2, 9, *size, 3), dtype="uint8")
+        plot_patch_sheet(patches, ax=ax)
+        scale = -(-20 // size[1])
+        for drawn, unit in zip(ax.images, patches, strict=True):
+            for place, patch in enumerate(unit):
+                shown = patch_in(drawn.get_array(), place, 3, np.multiply(size, scale))
+                np.testing.assert_array_equal(shown, np.kron(patch, np.ones((scale, scale, 1))))
+
+    def test_strongest_first_on_the_screen(self):
+        """Nine colours, a unit: on the screen they stand as a text is read."""
+        colours = RNG.integers(0, 250, (9, 9, 1, 1, 3), dtype="uint8")
+        ax = plot_patch_sheet(np.broadcast_to(colours, (9, 9, 24, 24, 3)))
+        ax.figure.canvas.draw()
+        screen = np.asarray(ax.figure.canvas.buffer_rgba())[..., :3]
+        for (left, right, top, bottom), unit in zip(extents(ax), colours, strict=True):
+            for place, colour in enumerate(unit):
+                x = left + (right - left) * (place % 3 + 0.5) / 3
+                y = top + (bottom - top) * (place // 3 + 0.5) / 3
+                column, row = ax.transData.transform((x, y)).astype(int)
+                np.testing.assert_array_equal(screen[len(screen) - 1 - row, column], colour[0, 0])
+
+    def test_floats_are_rounded_and_clipped(self, ax):
+        values = [-20.0, 0.4, 99.6, 100.4, 254.4, 300.0]
+        patches = np.array(values, "float32").reshape(6, 1, 1, 1, 1).repeat(20, 2).repeat(20, 3)
+        plot_patch_sheet(patches, ax=ax)
+        shown = [np.unique(drawn.get_array()).tolist() for drawn in ax.images]
+        assert shown == [[0], [0], [100], [100], [254], [255]]
+
+    def test_floats_and_bytes_look_the_same(self, ax):
+        other = plt.figure().add_subplot()
+        plot_patch_sheet(PATCHES, ax=ax)
+        plot_patch_sheet(PATCHES.astype("float64"), ax=other)
+        for first, second in zip(ax.images, other.images, strict=True):
+            np.testing.assert_array_equal(first.get_array(), second.get_array())
+            assert first.get_array().dtype == np.uint8
+
+    @pytest.mark.parametrize("num_columns", [1, 2, 5, 12])
+    def test_columns(self, ax, num_columns):
+        plot_patch_sheet(PATCHES, num_columns=num_columns, ax=ax)
+        left, _, top, _ = extents(ax).T
+        number = np.arange(9)
+        pitch = extents(ax)[0, 1] * 1.12
+        np.testing.assert_allclose(left, number % num_columns * pitch)
+        np.testing.assert_allclose(top, number // num_columns * pitch)
+
+    @pytest.mark.parametrize("labels", [None, list("abcdefghi")], ids=["plain", "labels"])
+    def test_the_view_holds_all_blocks_upright_and_nothing_else(self, ax, labels):
+        plot_patch_sheet(PATCHES, labels=labels, title="block 3", ax=ax)
+        left, right, top, bottom = extents(ax).T
+        assert ax.get_xlim() == pytest.approx((left.min(), right.max()))
+        assert ax.get_ylim()[1] == top.min()
+        assert ax.get_ylim()[0] >= bottom.max()
+        assert ax.get_aspect() == 1
+        assert not ax.axison
+        assert ax.get_title() == "block 3"
+
+    @pytest.mark.parametrize("size", [(5.0, 5.0), (2.4, 2.4)], ids=["own figure", "one of three"])
+    @pytest.mark.parametrize("k", [1, 9])
+    def test_each_label_stands_below_its_block_and_above_the_next(self, size, k):
+        labels = [f"unit {number}" for number in range(9)]
+        ax = plt.figure(figsize=size).add_axes((0.02, 0.02, 0.96, 0.9))
+        plot_patch_sheet(PATCHES[:, :k], labels=labels, ax=ax)
+        ax.figure.canvas.draw()
+        assert [text.get_text() for text in ax.texts] == labels
+        blocks = [drawn.get_window_extent() for drawn in ax.images]
+        for number, text in enumerate(ax.texts):
+            words, block = text.get_window_extent(), blocks[number]
+            assert (words.x0 + words.x1) / 2 == pytest.approx((block.x0 + block.x1) / 2, abs=1)
+            assert words.y1 <= block.y0 + 1
+            assert block.x0 < words.x0 < words.x1 < block.x1
+            if number < 6:
+                assert words.y0 >= blocks[number + 3].y1
+            assert words.y0 >= 0
+
+    def test_without_labels_there_is_no_text(self, ax):
+        plot_patch_sheet(PATCHES, ax=ax)
+        assert not ax.texts
+        assert ax.get_title() == ""
+
+    @pytest.mark.parametrize(
+        "shape",
+        [
+            (9, 24, 24, 3),
+            (9, 9, 24, 24),
+            (9, 9, 24, 24, 2),
+            (9, 9, 24, 24, 4),
+            (0, 9, 24, 24, 3),
+            (9, 0, 24, 24, 3),
+            (9, 9, 0, 24, 3),
+            (9, 9, 24, 0, 1),
+        ],
+        ids=str,
+    )
+    def test_another_shape_is_refused(self, shape):
+        words = rf"`patches` must have shape .*Received: \({', '.join(map(str, shape))}\)\."
+        with pytest.raises(ValueError, match=words):
+            plot_patch_sheet(np.zeros(shape))
+        assert plt.get_fignums() == []
+
+    @pytest.mark.parametrize("labels", [[], ["a"], list("abcdefghij")], ids=len)
+    def test_another_number_of_labels_is_refused(self, labels):
+        words = rf"`labels` must have 9 items\. Received: {len(labels)}\."
+        with pytest.raises(ValueError, match=words):
+            plot_patch_sheet(PATCHES, labels=labels)
+        assert plt.get_fignums() == []
+
+    @pytest.mark.parametrize("number", [0, -3])
+    def test_no_columns_are_refused(self, number):
+        with pytest.raises(ValueError, match=rf"`num_columns` must be .*Received: {number}\."):
+            plot_patch_sheet(PATCHES, num_columns=number)
+
+    def test_the_input_is_not_changed(self, ax):
+        patches = PATCHES.astype(float) - 100
+        patches.setflags(write=False)
+        plot_patch_sheet(patches, ax=ax)
+        np.testing.assert_array_equal(patches, PATCHES.astype(float) - 100)
+
+
+class TestImportancePlot:
+    @staticmethod
+    def colors(ax):
+        """Red, green, blue and opacity of each pixel's importance."""
+        drawn = ax.images[1]
+        rgba = drawn.cmap(drawn.norm(drawn.get_array()))
+        return np.concatenate([rgba[..., :3], np.asarray(drawn.get_alpha())[..., None]], axis=-1)
+
+    @staticmethod
+    def rendered(image, importance, **options):
+        """What is on the screen where the centres of the photo's pixels are, values 0–255."""
+        ax = plt.figure(figsize=(6, 5)).add_axes((0, 0, 1, 1))
+        plot_importance(image, importance, ax=ax, **options)
+        ax.figure.canvas.draw()
+        screen = np.asarray(ax.figure.canvas.buffer_rgba())[..., :3].astype(int)
+        y, x = np.mgrid[: image.shape[0], : image.shape[1]]
+        centres = ax.transData.transform(np.stack([x.ravel(), y.ravel()], 1)).astype(int)
+        return screen[len(screen) - 1 - centres[:, 1], centres[:, 0]].reshape(*x.shape, 3)
+
+    @pytest.mark.parametrize("factor", [1, 7, 1e-6])
+    def test_the_colours_are_symmetric_about_0(self, ax, factor):
+        for importance in (IMPORTANCE, np.abs(IMPORTANCE), -np.abs(IMPORTANCE)):
+            ax.clear()
+            plot_importance(PHOTO, importance * factor, ax=ax)
+            largest = np.abs(IMPORTANCE).max() * factor
+            np.testing.assert_allclose(ax.images[1].get_clim(), (-largest, largest))
+            np.testing.assert_array_equal(ax.images[1].get_array(), importance * factor)
+
+    def test_a_given_limit_serves_several_photos(self, ax):
+        importance = np.array([[8.0, 4.0, 2.0, 0.0, -2.0, -9.0]])
+        plot_importance(np.zeros((1, 6)), importance, limit=4, ax=ax)
+        assert ax.images[1].get_clim() == (-4, 4)
+        opacity = self.colors(ax)[0, :, 3]
+        assert opacity[0] == opacity[1] == opacity[5]
+        np.testing.assert_allclose(opacity[2], opacity[1] / 2)
+        assert opacity[2] == opacity[4]
+
+    def test_more_is_red_and_less_is_blue_the_deeper_the_more(self, ax):
+        importance = np.array([[-2.0, -1.0, -0.5, 0.0, 0.5, 1.0, 2.0]])
+        plot_importance(np.full((1, 7), 128), importance, ax=ax)
+        colors = self.colors(ax)[0]
+        red, blue = colors[:, 0], colors[:, 2]
+        assert (red[4:] > blue[4:] + 0.1).all()
+        assert (blue[:3] > red[:3] + 0.1).all()
+        assert (np.diff(colors[3:, 3]) > 0).all()
+        np.testing.assert_allclose(colors[:, 3], colors[::-1, 3])
+        assert colors[6, 3] < 1  # the photo is seen everywhere
+
+    def test_on_the_screen_red_is_red_and_where_nothing_matters_the_photo_is_grey(self):
+        photo = np.full((4, 6, 3), (90, 150, 210), "uint8")
+        importance = np.zeros((4, 6))
+        importance[:, :2], importance[:, 4:] = 1, -1
+        shown = self.rendered(photo, importance)
+        np.testing.assert_allclose(shown[:, 2:4], 150, atol=1)  # (90 + 150 + 210) / 3
+        assert (shown[:, :2, 0] > shown[:, :2, 2] + 50).all()
+        assert (shown[:, 4:, 2] > shown[:, 4:, 0] + 50).all()
+
+    @pytest.mark.parametrize("dtype", ["uint8", "float32"])
+    def test_without_importance_the_photo_is_shown_in_its_greys(self, dtype):
+        grey = np.linspace(0, 255, 48).reshape(6, 8).astype(dtype)
+        for photo in (grey, grey[..., None].repeat(3, axis=2)):
+            shown = self.rendered(photo, np.zeros((6, 8)))
+            np.testing.assert_allclose(shown, grey[..., None].repeat(3, axis=2), atol=1.01)
+
+    def test_all_zero_importance_has_a_scale(self, ax):
+        plot_importance(PHOTO, np.zeros((30, 40), int), label="change", ax=ax)
+        ax.figure.canvas.draw()
+        assert ax.images[1].get_clim() == (-1, 1)
+        assert (self.colors(ax)[..., 3] == 0).all()
+
+    def test_a_label_brings_a_colour_bar_and_only_a_label_does(self, ax):
+        plot_importance(PHOTO, IMPORTANCE, title="A face", ax=ax)
+        assert not ax.child_axes
+        assert len(ax.figure.axes) == 1
+        assert ax.get_title() == "A face"
+        ax = plot_importance(PHOTO, IMPORTANCE, label="loss of similarity", limit=2)
+        (bar,) = ax.child_axes
+        ax.figure.canvas.draw()
+        assert bar.get_ylabel() == "loss of similarity"
+        assert bar.get_ylim() == (-2, 2)
+        box, beside = ax.get_window_extent(), bar.get_window_extent()
+        assert (beside.y0, beside.y1) == pytest.approx((box.y0, box.y1), abs=1)
+        assert beside.x0 > box.x1
+        assert len(ax.images) == 2
+        assert not ax.axison
+
+    def test_the_bar_has_the_colours_without_the_transparency(self):
+        ax = plot_importance(PHOTO, IMPORTANCE, label="change")
+        (bar,) = ax.child_axes
+        ax.figure.canvas.draw()
+        screen = np.asarray(ax.figure.canvas.buffer_rgba())[::-1, :, :3].astype(int)
+        box = bar.get_window_extent()
+        column = screen[round(box.y0) + 3 : round(box.y1) - 3, round((box.x0 + box.x1) / 2)]
+        assert column[0, 2] > column[0, 0] + 60  # below, blue
+        assert column[-1, 0] > column[-1, 2] + 60  # above, red
+        assert column[len(column) // 2].min() > 240
+        assert column[0].sum() < 300  # as deep as the palette's end
+
+    @pytest.mark.parametrize("shape", [(40, 30), (30, 41), (1200,), (30, 40, 3)], ids=str)
+    def test_another_size_than_the_photo_is_refused(self, shape):
+        words = r"`importance` must have the image's height.*Received: .*image of \(30, 40, 3\)\."
+        with pytest.raises(ValueError, match=words):
+            plot_importance(PHOTO, np.zeros(shape))
+        assert plt.get_fignums() == []
+
+    @pytest.mark.parametrize("limit", [0, -1.0, float("nan")])
+    def test_a_limit_that_is_not_positive_is_refused(self, limit):
+        with pytest.raises(ValueError, match=rf"`limit` must be positive\. Received: {limit}\."):
+            plot_importance(PHOTO, IMPORTANCE, limit=limit)
+        assert plt.get_fignums() == []
+
+    def test_the_inputs_are_not_changed(self, ax):
+        photo, importance = PHOTO.copy(), IMPORTANCE.copy()
+        for each in (photo, importance):
+            each.setflags(write=False)
+        plot_importance(photo, importance, label="change", ax=ax)
+        ax.figure.canvas.draw()
+        np.testing.assert_array_equal(photo, PHOTO)
+        np.testing.assert_array_equal(importance, IMPORTANCE)
+
+
+class TestUnitAgreementPlot:
+    @staticmethod
+    def bars(ax):
+        """Property → layer → lower and upper end of its interval."""
+        return {
+            bar.get_label(): np.array([path[:, 1] for path in bar.lines[2][0].get_segments()])
+            for bar in ax.containers
+        }
+
+    @staticmethod
+    def band(ax):
+        """Place of each layer → lowest and highest value of the grey band there."""
+        (vertices,) = [path.vertices for path in ax.collections[0].get_paths()] or [
+            np.empty((0, 2))
+        ]
+        places = np.unique(vertices[:, 0])
+        ends = [vertices[vertices[:, 0] == place, 1] for place in places]
+        return {place: (each.min(), each.max()) for place, each in zip(places, ends, strict=True)}
+
+    def test_lines_pass_through_the_estimates(self, ax):
+        plot_unit_agreement(AGREEMENTS, LAYERS, ax=ax)
+        drawn = {bar.get_label(): bar.lines[0] for bar in ax.containers}
+        assert list(drawn) == ["colour", "region"]
+        for name, expected in (("colour", [0.1, 0.4, 0.6]), ("region", [-0.2, 0.0, 0.2])):
+            np.testing.assert_array_equal(drawn[name].get_xdata(), [0, 1, 2])
+            np.testing.assert_array_equal(drawn[name].get_ydata(), expected)
+
+    def test_bars_are_the_intervals(self, ax):
+        plot_unit_agreement(AGREEMENTS, LAYERS, ax=ax)
+        bars = self.bars(ax)
+        np.testing.assert_allclose(bars["colour"], [(0.05, 0.2), (0.3, 0.45), (0.55, 0.8)])
+        np.testing.assert_allclose(bars["region"], [(-0.3, -0.15), (-0.1, 0.12), (0.1, 0.25)])
+
+    def test_an_estimate_beyond_its_interval_is_drawn_as_well(self, ax):
+        """Intervals of resamples need not hold the estimate."""
+        beyond = [UnitAgreement(0.5, 0.1, 0.4, 0, 0), UnitAgreement(0.1, 0.2, 0.3, 0, 0)]
+        plot_unit_agreement({"colour": beyond}, ["a", "b"], ax=ax)
+        np.testing.assert_allclose(self.bars(ax)["colour"], [(0.1, 0.5), (0.1, 0.3)])
+
+    def test_the_band_holds_the_shuffled_units_of_all_properties(self, ax):
+        plot_unit_agreement(AGREEMENTS, LAYERS, ax=ax)
+        assert self.band(ax) == {0: (-0.03, 0.06), 1: (-0.05, 0.04), 2: (-0.04, 0.05)}
+
+    def test_names_stand_in_the_legend_and_below(self, ax):
+        plot_unit_agreement(AGREEMENTS, LAYERS, ax=ax)
+        assert legend_texts(ax) == ["shuffled units", "colour", "region"]
+        assert tick_texts(ax.xaxis) == LAYERS
+        assert ax.get_xlabel()
+        assert ax.get_ylabel()
+
+    def test_properties_have_different_colours(self, ax):
+        plot_unit_agreement(AGREEMENTS, LAYERS, ax=ax)
+        colors = [to_hex(bar.lines[0].get_color()) for bar in ax.containers]
+        assert len(set(colors)) == 2
+        for bar, color in zip(ax.containers, colors, strict=True):
+            assert {to_hex(each) for each in bar.lines[2][0].get_colors()} == {color}
+
+    def test_0_is_in_view(self, ax):
+        high = [UnitAgreement(0.6, 0.5, 0.7, 0.1, 0.2), UnitAgreement(0.7, 0.6, 0.8, 0.1, 0.2)]
+        plot_unit_agreement({"colour": high}, ["a", "b"], ax=ax)
+        assert ax.get_ylim()[0] == 0
+        assert ax.get_ylim()[1] > 0.8
+
+    def test_what_lies_below_0_is_in_view(self, ax):
+        plot_unit_agreement(AGREEMENTS, LAYERS, ax=ax)
+        assert ax.get_ylim()[0] < -0.3
+
+    @pytest.mark.parametrize("names", [("a", "b"), ("b", "a")], ids=str)
+    def test_a_layer_without_an_estimate_is_a_gap(self, ax, names):
+        """All patches are equal; the band there is that of the other property, whatever comes
+        first."""
+        rows = {"a": AGREEMENTS["colour"], "b": [NOTHING, *AGREEMENTS["region"][1:]]}
+        plot_unit_agreement({name: rows[name] for name in names}, LAYERS, ax=ax)
+        ax.figure.canvas.draw()
+        drawn = {bar.get_label(): bar.lines[0].get_ydata() for bar in ax.containers}
+        np.testing.assert_array_equal(drawn["b"], [float("nan"), 0.0, 0.2])
+        assert self.band(ax) == {0: (-0.03, 0.02), 1: (-0.05, 0.04), 2: (-0.04, 0.05)}
+
+    def test_an_estimate_without_an_interval(self, ax):
+        alone = UnitAgreement(0.3, float("nan"), float("nan"), -0.1, 0.1)
+        plot_unit_agreement({"colour": [alone] * 3}, LAYERS, ax=ax)
+        ax.figure.canvas.draw()
+        np.testing.assert_array_equal(ax.containers[0].lines[0].get_ydata(), [0.3] * 3)
+
+    def test_nothing_known_at_all(self, ax):
+        plot_unit_agreement({"colour": [NOTHING] * 3}, LAYERS, ax=ax)
+        ax.figure.canvas.draw()
+        assert tick_texts(ax.xaxis) == LAYERS
+
+    @pytest.mark.parametrize("num_layers", [5, 13])
+    def test_long_names_of_layers_do_not_overlap(self, num_layers):
+        with mpl.rc_context():
+            use_course_style()
+            layers = [f"stage{number}_block2_relu" for number in range(num_layers)]
+            ax = plot_unit_agreement({"colour": AGREEMENTS["colour"][:1] * num_layers}, layers)
+            ax.figure.canvas.draw()
+        names = ax.get_xticklabels()
+        assert [name.get_text() for name in names] == layers
+        if num_layers == 13:
+            (angle,) = {name.get_rotation() for name in names}
+            step = np.diff(ax.transData.transform([(0, 0), (1, 0)])[:, 0])[0]
+            line_height = names[0].get_fontsize() * ax.figure.dpi / 72
+            assert step * np.sin(np.deg2rad(angle)) > line_height
+        else:
+            assert all(name.get_rotation() for name in names)
+
+    def test_short_names_of_layers_stand_level(self, ax):
+        plot_unit_agreement(AGREEMENTS, LAYERS, ax=ax)
+        assert {label.get_rotation() for label in ax.get_xticklabels()} == {0}
+
+    @pytest.mark.parametrize(
+        "agreements",
+        [{}, {"colour": []}, {"colour": [NOTHING] * 2}, AGREEMENTS | {"person": [NOTHING] * 4}],
+        ids=["none", "empty", "fewer", "more"],
+    )
+    def test_another_number_of_agreements_is_refused(self, agreements):
+        words = r"`agreements` must have 3 values for each property\. Received: "
+        with pytest.raises(ValueError, match=words) as caught:
+            plot_unit_agreement(agreements, LAYERS)
+        assert str({name: len(row) for name, row in agreements.items()}) in str(caught.value)
+        assert plt.get_fignums() == []
+
+
+def test_drawing_needs_no_tensorflow():
+    """What computes agreement imports it; what draws agreement does not."""
+    code = (
+        "import sys, course_utils.plots\n"
+        "course_utils.plots.plot_unit_agreement\n"
+        "print(*({'tensorflow', 'keras', 'torch', 'jax'} & set(sys.modules)))"
+    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True)
+    assert done.returncode == 0, done.stderr
+    assert done.stdout.split() == []
 
 
 # --- style ----------------------------------------------------------------------------------

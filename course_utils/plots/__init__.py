@@ -3,6 +3,11 @@
 from course_utils.plots.embeddings import plot_embedding_map, plot_training
 from course_utils.plots.faces import plot_detected_faces
 from course_utils.plots.images import plot_image_grid
+from course_utils.plots.patches import (
+    plot_importance,
+    plot_patch_sheet,
+    plot_unit_agreement,
+)
 from course_utils.plots.rates import (
     plot_det,
     plot_distance_histograms,
@@ -23,8 +28,11 @@ __all__ = [
     "plot_error_rates",
     "plot_gallery_growth",
     "plot_image_grid",
+    "plot_importance",
     "plot_intervals",
     "plot_open_set",
+    "plot_patch_sheet",
     "plot_training",
+    "plot_unit_agreement",
     "use_course_style",
 ]

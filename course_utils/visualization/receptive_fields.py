@@ -183,10 +183,8 @@ def receptive_field(
         max((⌈n/s⌉ − 1) · s + (k − 1) · d + 1 − n, 0) zeros, the smaller half of them before.
     Lecture: section 7, notebook 07.
     """
-    _check_model(model)
+    target = layer_output(model, layer)
     height, width = _image_size(model, image_size)
-    nodes = _nodes_before(model.outputs, {id(model.inputs[0])})
-    target = _output_of(layer, model, nodes)
     image = tuple(_Axis(1, 0, 0, size, 0, size - 1) for size in (height, width))
     rows, columns = _field(target, model.inputs[0], image)
     return ReceptiveField(
@@ -194,6 +192,27 @@ def receptive_field(
         stride=(rows.stride, columns.stride),
         offset=(rows.first, columns.first),
     )
+
+
+def layer_output(model: keras.Model, layer: str):
+    """The symbolic output of a layer as this model calls it.
+
+    `model.get_layer(layer).output` is another where several models share the layer.
+
+    Args:
+        model: Functional model, or Sequential model that is built, with one input: images
+            (batch, height, width, channels).
+        layer: Name of a layer of the model.
+
+    Returns:
+        Symbolic tensor, for `keras.Model(model.inputs, …)`.
+
+    Raises:
+        ValueError: If there is no such layer, it is called more than once, or the model is of
+            another kind.
+    """
+    _check_model(model)
+    return _output_of(layer, model, _nodes_before(model.outputs, {id(model.inputs[0])}))
 
 
 def _check_model(model) -> None:
