@@ -1,5 +1,6 @@
 import ast
 import functools
+import heapq
 import inspect
 import math
 import re
@@ -249,6 +250,173 @@ def claim_or_none(probe, templates, threshold):
     if claim_template_by_template(probe, templates, threshold):
         return True
     return None
+
+
+def field_as(step, first=1, less=1):
+    """A receptive field whose layer l adds (k − less) · step(strides before l, its own stride)."""
+
+    def answer(layers):
+        width, before = first, []
+        for kernel, stride in layers:
+            width += (kernel - less) * step(before, stride)
+            before.append(stride)
+        return width
+
+    return answer
+
+
+receptive_field = field_as(lambda before, own: math.prod(before))
+
+
+def field_backwards(layers):
+    """Distill's recursion: from the unit back to the image, what a layer reads."""
+    width = 1
+    while layers:
+        kernel, stride = layers.pop()
+        width = stride * width + kernel - stride
+    return width
+
+
+def field_by_marking(layers):
+    """The pixels themselves: which ones the unit at position 0 reads, layer by layer."""
+    seen = {0}
+    for kernel, stride in reversed(layers):
+        seen = {position * stride + tap for position in seen for tap in range(kernel)}
+    return max(seen) - min(seen) + 1
+
+
+def field_from_the_first_kernel(layers):
+    width, step = layers[0]
+    for kernel, stride in layers[1:]:
+        width, step = width + (kernel - 1) * step, step * stride
+    return width
+
+
+def patch_box(row, column, size, stride, offset):
+    top, left = row * stride + offset, column * stride + offset
+    return top, left, top + size, left + size
+
+
+def box_as(begin, length=lambda size, stride: size):
+    """A box whose sides begin at begin(position, size, stride, offset)."""
+
+    def answer(row, column, size, stride, offset):
+        top, left = (begin(each, size, stride, offset) for each in (row, column))
+        return top, left, top + length(size, stride), left + length(size, stride)
+
+    return answer
+
+
+def box_rearranged(*order):
+    return lambda *arguments: [patch_box(*arguments)[place] for place in order]
+
+
+def keep_strongest(best, new):
+    return np.sort(np.concatenate([best, new], axis=1), axis=1)[:, ::-1][:, : best.shape[1]]
+
+
+def strongest_as(choose):
+    """What a rule makes of the activations of both, side by side, and of k."""
+    return lambda best, new: choose(np.concatenate([best, new], axis=1), best.shape[1])
+
+
+def strongest_unit_by_unit(best, new):
+    return [heapq.nlargest(len(old), [*old, *more]) for old, more in zip(best, new, strict=True)]
+
+
+def strongest_by_inserting(best, new):
+    """One activation after the other pushes out the weakest that is kept."""
+    kept = best.copy()
+    for unit, activation in ((u, a) for u in range(len(new)) for a in new[u]):
+        if activation > kept[unit, -1]:
+            kept[unit, -1] = activation
+            kept[unit] = np.sort(kept[unit])[::-1]
+    return kept
+
+
+def strongest_without_duplicates(best, new):
+    rows = [np.unique(row)[::-1] for row in np.concatenate([best, new], axis=1)]
+    return [row[: best.shape[1]] for row in rows]
+
+
+def strongest_in_place(best, new):
+    best[:] = keep_strongest(best, new)
+    return best
+
+
+def strongest_after_sorting_in_place(best, new):
+    new.sort(axis=1)
+    return keep_strongest(best, new)
+
+
+def painted(image, rows, columns, fill=128):
+    copy = image.copy()
+    copy[slice(*rows), slice(*columns)] = fill
+    return copy
+
+
+def square(top, left, window):
+    return (top, top + window), (left, left + window)
+
+
+def occlusion(distance, image, top, left, window):
+    return distance(painted(image, *square(top, left, window))) - distance(image)
+
+
+def occlusion_as(formula):
+    """What a formula makes of the distances with the square covered, and with nothing covered."""
+    return lambda distance, image, *place: formula(
+        distance(painted(image, *square(*place))), distance(image)
+    )
+
+
+def occlusion_where(place, fill=128):
+    """Right but for where the grey lies: place(top, left, window) gives rows and columns."""
+    return lambda distance, image, *given: (
+        distance(painted(image, *place(*given), fill)) - distance(image)
+    )
+
+
+def occlusion_in_float(distance, image, top, left, window):
+    rows, columns = np.indices(image.shape[:2])
+    inside = (rows >= top) & (rows < top + window) & (columns >= left) & (columns < left + window)
+    return distance(np.where(inside[..., None], 128.0, image)) - distance(image)
+
+
+def occlusion_painted_and_restored(distance, image, top, left, window):
+    before, kept = distance(image), image.copy()
+    image[top : top + window, left : left + window] = 128
+    after = distance(image)
+    image[:] = kept
+    return after - before
+
+
+def occlusion_without_a_copy(distance, image, top, left, window):
+    covered = image
+    covered[top : top + window, left : left + window] = 128
+    return distance(covered) - distance(image)
+
+
+def occlusion_measured_before_painting(distance, image, top, left, window):
+    before = distance(image)
+    image[top : top + window, left : left + window] = 128
+    return distance(image) - before
+
+
+def occlusion_of_one_channel(channel):
+    def answer(distance, image, top, left, window):
+        covered = image.copy()
+        covered[top : top + window, left : left + window, channel] = 128
+        return distance(covered) - distance(image)
+
+    return answer
+
+
+def occlusion_of_the_rest(distance, image, top, left, window):
+    covered = np.full_like(image, 128)
+    rows, columns = (slice(*side) for side in square(top, left, window))
+    covered[rows, columns] = image[rows, columns]
+    return distance(covered) - distance(image)
 
 
 TABLE = {
@@ -1275,6 +1443,446 @@ TABLE = {
             "probe forgotten": (
                 lambda probe, templates, t: np.linalg.norm(templates, axis=1).min() <= t,
                 "small means similar",
+            ),
+        },
+    ),
+    "check_receptive_field": Case(
+        solution=receptive_field,
+        also_right={
+            "backwards, emptying its argument": field_backwards,
+            "the pixels marked": field_by_marking,
+            "NumPy": lambda layers: (
+                1
+                + sum(
+                    (np.array([k for k, _ in layers]) - 1)
+                    * np.cumprod([1, *(s for _, s in layers)])[:-1]
+                )
+            ),
+        },
+        wrong={
+            "sum of the kernels": (
+                lambda layers: sum(kernel for kernel, _ in layers),
+                "that is the sum of the kernels",
+            ),
+            "no strides": (field_as(lambda before, own: 1), "the strides count too"),
+            "its own stride included": (
+                field_as(lambda before, own: math.prod(before) * own),
+                "own stride widens only what comes after",
+            ),
+            "its own stride only": (
+                field_as(lambda before, own: own),
+                "own stride widens only what comes after",
+            ),
+            "the stride before only": (
+                field_as(lambda before, own: before[-1] if before else 1),
+                "the strides of all of them multiply",
+            ),
+            "strides added": (
+                field_as(lambda before, own: sum(before) or 1),
+                r"\[\(3, 2\), \(3, 1\), \(2, 2\), \(5, 3\)\] expected .* = 25, got 30",
+            ),
+            "the last layer first": (
+                lambda layers: receptive_field(layers[::-1]),
+                "the wrong way through the layers",
+            ),
+            "backwards, but from the image": (
+                lambda layers: field_backwards(layers[::-1]),
+                "the wrong way through the layers",
+            ),
+            "beginning with 0": (
+                field_as(lambda before, own: math.prod(before), first=0),
+                "begin with 1",
+            ),
+            "k for k − 1": (
+                field_as(lambda before, own: math.prod(before), less=0),
+                "k − 1 steps .*, not k",
+            ),
+            "k for k − 1, beginning with 0": (
+                field_as(lambda before, own: math.prod(before), first=0, less=0),
+                "k − 1 steps .*, not k",
+            ),
+            "the stride": (
+                lambda layers: math.prod(stride for _, stride in layers),
+                "the step from one position to the next",
+            ),
+            "the stride before the last layer": (
+                lambda layers: math.prod(stride for _, stride in layers[:-1]),
+                "the step from one position to the next",
+            ),
+            "pixels of the square": (
+                lambda layers: receptive_field(layers) ** 2,
+                "its width was asked for",
+            ),
+            "kernels multiplied": (
+                lambda layers: math.prod(kernel for kernel, _ in layers),
+                "= 25, got 90",
+            ),
+            "the example built in": (lambda layers: 25, "third block expected 40, got 25"),
+            "nothing for no layer": (
+                lambda layers: receptive_field(layers) if layers else 0,
+                r"a pixel sees itself: expected 1 for \[\], got 0",
+            ),
+            "None for no layer": (
+                lambda layers: receptive_field(layers) if layers else None,
+                "expected finite numbers, got None",
+            ),
+            "begun with the first kernel": (
+                field_from_the_first_kernel,
+                "your function raised IndexError",
+            ),
+            "width and height": (
+                lambda layers: (receptive_field(layers),) * 2,
+                "expected one number, got 2",
+            ),
+        },
+    ),
+    "check_patch_box": Case(
+        solution=patch_box,
+        also_right={
+            "two corners, an array": lambda row, column, size, stride, offset: np.add.outer(
+                [0, size], np.array([row, column]) * stride + offset
+            ),
+            "a list of floats": lambda *arguments: [float(side) for side in patch_box(*arguments)],
+        },
+        wrong={
+            "columns before rows": (box_rearranged(1, 0, 3, 2), "rows before columns"),
+            "right before bottom": (
+                box_rearranged(0, 1, 3, 2),
+                "expected 27, 7, 36, 16, got 27, 7, 16, 36",
+            ),
+            "row and column swapped": (
+                lambda row, column, *rest: patch_box(column, row, *rest),
+                "rows before columns",
+            ),
+            "rows, then columns": (
+                box_rearranged(0, 2, 1, 3),
+                r"the order is \(top, left, bottom, right\)",
+            ),
+            "no offset": (box_as(lambda p, size, stride, offset: p * stride), "add the offset"),
+            "offset for the rows only": (
+                lambda row, column, size, stride, offset: (
+                    row * stride + offset,
+                    column * stride,
+                    row * stride + offset + size,
+                    column * stride + size,
+                ),
+                "expected 27, 7, 36, 16, got",
+            ),
+            "offset subtracted": (
+                box_as(lambda p, size, stride, offset: p * stride - offset),
+                "added, not subtracted",
+            ),
+            "offset times the stride": (
+                box_as(lambda p, size, stride, offset: (p + offset) * stride),
+                "multiply only the position",
+            ),
+            "side by side": (
+                box_as(lambda p, size, stride, offset: p * size + offset),
+                "a stride apart, not a size",
+            ),
+            "offset for the middle": (
+                box_as(lambda p, size, stride, offset: p * stride + offset - size // 2),
+                "not its middle",
+            ),
+            "offset for the middle, halves": (
+                box_as(lambda p, size, stride, offset: p * stride + offset - size / 2),
+                "not its middle",
+            ),
+            "the position for the middle": (
+                box_as(lambda p, size, stride, offset: p * stride - size // 2),
+                "not its middle",
+            ),
+            "counted from 1": (
+                box_as(lambda p, size, stride, offset: (p - 1) * stride + offset),
+                "counted from 0",
+            ),
+            "end included": (
+                lambda *arguments: np.subtract(patch_box(*arguments), (0, 0, 1, 1)),
+                "the end is exclusive",
+            ),
+            "height and width": (
+                lambda row, column, size, *rest: (
+                    *patch_box(row, column, size, *rest)[:2],
+                    size,
+                    size,
+                ),
+                "that is height and width",
+            ),
+            "as large as the stride": (
+                box_as(
+                    lambda p, size, stride, offset: p * stride + offset,
+                    lambda size, stride: stride,
+                ),
+                "the stride is the way to the next",
+            ),
+            "size times the stride": (
+                box_as(
+                    lambda p, size, stride, offset: p * stride + offset,
+                    lambda size, stride: size * stride,
+                ),
+                "do not multiply it by the stride",
+            ),
+            "offset at the beginning only": (
+                lambda row, column, size, stride, offset: (
+                    row * stride + offset,
+                    column * stride + offset,
+                    row * stride + size,
+                    column * stride + size,
+                ),
+                "got 27, 7, 39, 19",
+            ),
+            "clipped": (
+                lambda *arguments: np.maximum(patch_box(*arguments), 0),
+                "do not clip it to 0",
+            ),
+            "moved into the image": (
+                box_as(lambda p, size, stride, offset: max(p * stride + offset, 0)),
+                "do not clip it to 0",
+            ),
+            "offset always before the image": (
+                box_as(lambda p, size, stride, offset: p * stride - abs(offset)),
+                "offset 1 expected 7, 1, 11, 5 .* got 5, -1, 9, 3",
+            ),
+            "the corner only": (
+                lambda *arguments: patch_box(*arguments)[:2],
+                "expected 4 numbers, got 2",
+            ),
+        },
+    ),
+    "check_keep_strongest": Case(
+        solution=keep_strongest,
+        also_right={
+            "unit by unit, a list": strongest_unit_by_unit,
+            "one activation after the other": strongest_by_inserting,
+            "by position": strongest_as(
+                lambda both, k: np.take_along_axis(both, np.argsort(-both, axis=1)[:, :k], axis=1)
+            ),
+            "partitioned, then sorted": strongest_as(
+                lambda both, k: -np.sort(np.partition(-both, k - 1, axis=1)[:, :k], axis=1)
+            ),
+            "Keras, float32": strongest_as(
+                lambda both, k: ops.top_k(ops.cast(both, "float32"), k).values
+            ),
+        },
+        wrong={
+            "rising": (
+                strongest_as(lambda both, k: np.sort(both, axis=1)[:, -k:]),
+                "they must fall along each row",
+            ),
+            "not sorted": (
+                strongest_as(lambda both, k: np.partition(both, -k, axis=1)[:, -k:]),
+                "they must fall along each row",
+            ),
+            "the weakest": (
+                strongest_as(lambda both, k: np.sort(both, axis=1)[:, :k]),
+                "those are the weakest",
+            ),
+            "the weakest, falling": (
+                strongest_as(lambda both, k: np.sort(both, axis=1)[:, :k][:, ::-1]),
+                "those are the weakest",
+            ),
+            "all units in one list": (
+                strongest_as(lambda both, k: np.sort(both, axis=None)[::-1][:k]),
+                "each unit keeps its own",
+            ),
+            "all units in one list, reshaped": (
+                strongest_as(lambda both, k: np.sort(both, axis=None)[::-1][: 2 * k].reshape(2, k)),
+                "each unit keeps its own",
+            ),
+            "sorted along axis 0": (
+                strongest_as(lambda both, k: np.sort(both, axis=0)[::-1][:, :k]),
+                "a unit's own lie along axis 1",
+            ),
+            "joined along axis 0": (
+                lambda best, new: np.sort(np.concatenate([best, new]), axis=0),
+                "your function raised ValueError",
+            ),
+            "transposed": (lambda best, new: keep_strongest(best, new).T, "one row a unit"),
+            "best forgotten": (
+                lambda best, new: np.sort(new, axis=1)[:, ::-1][:, : best.shape[1]],
+                "of the new image alone",
+            ),
+            "new forgotten": (lambda best, new: best, "nothing of the new image came in"),
+            "cut before sorting": (
+                strongest_as(lambda both, k: np.sort(both[:, :k], axis=1)[:, ::-1]),
+                "nothing of the new image came in",
+            ),
+            "the maximum of new only": (
+                lambda best, new: keep_strongest(best, new.max(axis=1, keepdims=True)),
+                "not only the maximum of `new`",
+            ),
+            "the weakest replaced": (
+                lambda best, new: np.column_stack([best[:, :-1], new.max(axis=1)]),
+                "not only the maximum of `new`",
+            ),
+            "larger one of each place": (
+                lambda best, new: np.maximum(best, new[:, : best.shape[1]]),
+                "place by place drops the loser",
+            ),
+            "larger one of each rank": (
+                lambda best, new: np.maximum(best, -np.sort(-new, axis=1)[:, : best.shape[1]]),
+                "place by place drops the loser",
+            ),
+            "maximum of arrays of unlike length": (np.maximum, "your function raised ValueError"),
+            "positions": (
+                strongest_as(lambda both, k: np.argsort(-both, axis=1)[:, :k]),
+                "those are positions",
+            ),
+            "all kept": (
+                strongest_as(lambda both, k: np.sort(both, axis=1)[:, ::-1]),
+                "cut off after k",
+            ),
+            "the strongest only": (
+                strongest_as(lambda both, k: both.max(axis=1)),
+                r"expected shape \(2, 3\), .* got \(2,\)",
+            ),
+            "as many as new has": (
+                strongest_as(lambda both, k: np.sort(both, axis=1)[:, ::-1][:, :4]),
+                r"expected shape \(2, 3\), .* got \(2, 4\)",
+            ),
+            "added": (
+                lambda best, new: best - np.sort(-new, axis=1)[:, : best.shape[1]],
+                r"expected \[\[9\.0, 8\.0, 7\.0\], .* got \[\[17\.0, 13\.0, 5\.0\]",
+            ),
+            "written into best": (strongest_in_place, "`best` or `new` was changed"),
+            "new sorted in place": (
+                strongest_after_sorting_in_place,
+                "`best` or `new` was changed",
+            ),
+            "one fewer than new has": (
+                lambda best, new: strongest_as(lambda both, k: -np.sort(-both)[:, :k])(
+                    best[:, : new.shape[1] - 1], new
+                ),
+                r"`best` has shape \(2, 3\) and the answer \(2, 1\)",
+            ),
+            "duplicates dropped": (strongest_without_duplicates, "two patches, keep both"),
+            "k built in": (
+                strongest_as(lambda both, k: np.sort(both, axis=1)[:, ::-1][:, :3]),
+                r"k is best\.shape\[1\], here 1: expected shape \(3, 1\), got \(3, 3\)",
+            ),
+            "nothing below 0": (
+                lambda best, new: np.maximum(keep_strongest(best, new), 0),
+                "may be negative, .* got 0, 0.5, 0",
+            ),
+            "infinity as a large number": (
+                strongest_as(
+                    lambda both, k: -np.sort(-np.nan_to_num(both, neginf=0), axis=1)[:, :k]
+                ),
+                "−∞ in `best` is a place not yet taken: .* got 0, 0.5, -0.5",
+            ),
+            "a word": (
+                lambda best, new: "strong",
+                "expected an array of activations, got 'strong'",
+            ),
+        },
+    ),
+    "check_occlusion": Case(
+        solution=occlusion,
+        also_right={
+            "a mask, in float": occlusion_in_float,
+            "painted and restored": occlusion_painted_and_restored,
+            "an array of one": lambda *arguments: np.array([occlusion(*arguments)]),
+        },
+        wrong={
+            "sign": (occlusion_as(lambda covered, whole: whole - covered), "the other way round"),
+            "the distance when covered": (
+                occlusion_as(lambda covered, whole: covered),
+                "subtract that of the image as it is",
+            ),
+            "relative": (
+                occlusion_as(lambda covered, whole: (covered - whole) / whole),
+                "do not divide it",
+            ),
+            "per cent": (
+                occlusion_as(lambda covered, whole: 100 * (covered - whole) / whole),
+                "do not divide it",
+            ),
+            "ratio": (occlusion_as(lambda covered, whole: covered / whole), "do not divide it"),
+            "squares": (
+                occlusion_as(lambda covered, whole: covered**2 - whole**2),
+                r"expected \d+\.\d{3}, got \d+",
+            ),
+            "the painted copy forgotten": (
+                occlusion_as(lambda covered, whole: whole - whole),
+                "nothing changed",
+            ),
+            "row and column swapped": (
+                occlusion_where(lambda top, left, window: square(left, top, window)),
+                "`top` is the row",
+            ),
+            "one pixel too wide": (
+                occlusion_where(lambda top, left, window: square(top, left, window + 1)),
+                "not 4 × 4",
+            ),
+            "one pixel too narrow": (
+                occlusion_where(lambda top, left, window: square(top, left, window - 1)),
+                "not 4 × 4",
+            ),
+            "counted from 1": (
+                occlusion_where(lambda top, left, window: square(top - 1, left - 1, window)),
+                "one pixel off",
+            ),
+            "one pixel further": (
+                occlusion_where(lambda top, left, window: square(top + 1, left + 1, window)),
+                "one pixel off",
+            ),
+            "around the corner": (
+                occlusion_where(
+                    lambda top, left, window: square(top - window // 2, left - window // 2, window)
+                ),
+                "not its middle",
+            ),
+            "ends at window": (
+                occlusion_where(lambda top, left, window: ((top, window), (left, window))),
+                "ends at top . window",
+            ),
+            "whole rows": (
+                occlusion_where(lambda top, left, window: ((top, top + window), (None,))),
+                "a stripe across the image",
+            ),
+            "whole columns": (
+                occlusion_where(lambda top, left, window: ((None,), (left, left + window))),
+                "a stripe across the image",
+            ),
+            "one channel": (occlusion_of_one_channel(0), "in all three channels"),
+            "the last channel": (occlusion_of_one_channel(2), "in all three channels"),
+            "black": (occlusion_where(square, fill=0), "grey is 128 here"),
+            "grey of images in 0–1": (occlusion_where(square, fill=0.5), "grey is 128 here"),
+            "the mean": (
+                lambda distance, image, *place: occlusion_where(square, fill=image.mean())(
+                    distance, image, *place
+                ),
+                "grey is 128 here",
+            ),
+            "everything else": (occlusion_of_the_rest, "paint the square only"),
+            "no copy": (occlusion_without_a_copy, r"paint on image\.copy\(\)"),
+            "measured before painting": (
+                occlusion_measured_before_painting,
+                r"paint on image\.copy\(\)",
+            ),
+            "of the difference": (
+                lambda distance, image, *place: distance(
+                    painted(image, *square(*place)).astype(float) - image
+                ),
+                r"expected \d+\.\d{3}, got \d+",
+            ),
+            "absolute value": (
+                occlusion_as(lambda covered, whole: abs(covered - whole)),
+                "keep the minus sign",
+            ),
+            "no shrinking": (
+                occlusion_as(lambda covered, whole: max(covered - whole, 0)),
+                "keep the minus sign",
+            ),
+            "window built in": (
+                occlusion_where(lambda top, left, window: square(top, left, 4)),
+                "for top 5, left 6, window 3 expected -",
+            ),
+            "a batch for an image": (
+                lambda distance, image, *place: (
+                    distance(painted(image, *square(*place))[None]) - distance(image[None])
+                ),
+                "your function raised ValueError: `distance` takes one image",
             ),
         },
     ),

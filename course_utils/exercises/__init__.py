@@ -35,6 +35,12 @@ from course_utils.exercises.verification import (
     check_pair_counts,
     check_threshold_at_fmr,
 )
+from course_utils.exercises.visualization import (
+    check_keep_strongest,
+    check_occlusion,
+    check_patch_box,
+    check_receptive_field,
+)
 
 __all__ = [
     "Verdict",
@@ -47,11 +53,15 @@ __all__ = [
     "check_genuine_share",
     "check_identification_error",
     "check_identify",
+    "check_keep_strongest",
     "check_nearest_person",
     "check_negative_distance",
+    "check_occlusion",
     "check_open_set_rates",
     "check_output_layer_parameters",
     "check_pair_counts",
+    "check_patch_box",
+    "check_receptive_field",
     "check_same_person_probability",
     "check_semi_hard",
     "check_siamese_distance",
