@@ -1293,8 +1293,15 @@ class TestUnitAgreementPlot:
     def test_0_is_in_view(self, ax):
         high = [UnitAgreement(0.6, 0.5, 0.7, 0.1, 0.2), UnitAgreement(0.7, 0.6, 0.8, 0.1, 0.2)]
         plot_unit_agreement({"colour": high}, ["a", "b"], ax=ax)
-        assert ax.get_ylim()[0] == 0
+        assert ax.get_ylim()[0] <= 0
         assert ax.get_ylim()[1] > 0.8
+
+    def test_a_shared_scale_shows_both(self):
+        _, axes = plt.subplots(1, 2, sharey=True)
+        for ax, top in zip(axes, (0.5, 0.9), strict=True):
+            row = [UnitAgreement(top, top - 0.1, top + 0.05, -0.1, 0.1)] * 2
+            plot_unit_agreement({"colour": row}, ["a", "b"], ax=ax)
+        assert axes[0].get_ylim()[1] >= 0.95
 
     def test_what_lies_below_0_is_in_view(self, ax):
         plot_unit_agreement(AGREEMENTS, LAYERS, ax=ax)

@@ -35,7 +35,7 @@ from PIL import Image
 ROOT = Path(__file__).resolve().parent.parent
 LANGUAGES = ("en", "zh")
 CELL_TIMEOUT_S = 600
-LARGE_PICTURE_BYTES = 60_000
+LARGE_PICTURE_BYTES = 20_000
 COLAB_GUARD = """\
 import sys
 
@@ -286,9 +286,9 @@ def _copy_outputs(
 
 
 def _with_a_palette(png: bytes) -> bytes:
-    """A large picture with 256 colours of its own, a third of the bytes; a small one as it is.
+    """A large picture with 256 colours of its own, or 64 greys; a small one as it is.
 
-    Photos make figures large: a notebook full of them would be slow to load and to version.
+    That is a third of the bytes: a notebook full of photos would be slow to load and to version.
     """
     if len(png) <= LARGE_PICTURE_BYTES:
         return png
@@ -297,7 +297,9 @@ def _with_a_palette(png: bytes) -> bytes:
             Image.new("RGBA", picture.size, "white"), picture.convert("RGBA")
         )
     smaller = io.BytesIO()
-    opaque.convert("RGB").quantize(256).save(smaller, "PNG", optimize=True)
+    opaque = opaque.convert("RGB")
+    red, green, blue = (channel.tobytes() for channel in opaque.split())
+    opaque.quantize(64 if red == green == blue else 256).save(smaller, "PNG", optimize=True)
     return min(png, smaller.getvalue(), key=len)
 
 

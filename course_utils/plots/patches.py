@@ -174,11 +174,12 @@ def plot_unit_agreement(
             np.maximum([each.high for each in row] - estimates, 0),
         ]
         ax.errorbar(places, estimates, ends, marker="o", markersize=5, color=color, label=name)
+    ax.update_datalim([(0, 0)])  # so that 0 is in view, on Axes that share their scale too
+    ax.autoscale_view()
     ax.set_xticks(places, layers)
     if sum(map(len, layers)) > LEVEL_LABELS:
         ax.set_xticks(places, layers, rotation=30, ha="right", rotation_mode="anchor")
     ax.set(xlabel="layer, from shallow to deep", ylabel="agreement of a unit’s patches")
-    ax.set_ylim(bottom=min(0, ax.get_ylim()[0]))
     ax.legend()
     return ax
 

@@ -42,6 +42,8 @@ METHOD_COLORS: Mapping[str, str] = MappingProxyType(
         "aligned": "#117733",
         "not aligned": "#DDAA33",
         "plain distance": "#117733",
+        "face encoder": "#117733",
+        "VGG-16": "#332288",
         "weighted |difference|": "#CC6677",
         "weighted χ²": "#6699CC",
     }
