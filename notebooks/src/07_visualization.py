@@ -287,7 +287,7 @@ plt.show()
 #
 # 在 40 个人的 399 张对齐照片上做同样的事。深层单元能看到整张脸，所以只画出感受野中间的 56 个像素。
 
-# %%
+# %% tags=["readme-picture"]
 faces = load_aligned_orl_faces()
 in_faces = visualization.top_patches(encoder, stages, faces.images, patches=PATCHES)
 _, axes = plt.subplots(2, 2, figsize=(7.2, 8.1))
@@ -490,7 +490,7 @@ def agreements_of(found, *arguments):
 trained_faces = agreements_of(in_faces, faces.images, faces.labels)
 untrained_faces = agreements_of(in_untrained, faces.images, faces.labels)
 
-# %% tags=["readme-picture"]
+# %%
 _, axes = plt.subplots(1, 3, figsize=(9.8, 3.4), sharey=True)
 short = ["stem", "1", "2", "3", "4", "5"]
 for ax, name in zip(axes, ("edges", "place", "person"), strict=True):
@@ -820,11 +820,9 @@ def solution_receptive_field(layers):
     return width
 
 
-vgg_layers = [layer for count in (2, 2, 3, 3, 3) for layer in [*[(3, 1)] * count, (2, 2)]]
-ends = [number for number, layer in enumerate(vgg_layers, start=1) if layer == (3, 1)]
-assert [solution_receptive_field(vgg_layers[:end]) for end in ends] == [
-    field.size[0] for field in fields.values()
-]
+blocks = [[(3, 1)] * count + [(2, 2)] for count in (2, 2, 3, 3, 3)]
+layers = [layer for block in blocks for layer in block]
+assert solution_receptive_field(layers[:-1]) == 196  # block5_conv3, as in section 2
 exercises.check_receptive_field(solution_receptive_field)
 
 # %% [markdown] lang="en"
