@@ -1,4 +1,4 @@
-"""The patches of all units: time, memory and rate; and the plain way of finding them as the peer."""
+"""The patches of all units: time, memory and rate; the plain way of finding them is the peer."""
 
 import json
 import subprocess

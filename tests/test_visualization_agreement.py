@@ -86,7 +86,9 @@ class TestUnitAgreement:
     def test_copies_of_a_unit_are_neither_within_across_copies_nor_between(self, drawn, seed):
         values = alike(seed, num_units=6, num_patches=3)
         drawn = np.array(drawn)
-        found = _agreement(values[drawn], ~np.isnan(values[drawn]).any(axis=2), drawn)
+        exists = ~np.isnan(values).any(axis=2)
+        copies = np.bincount(drawn, minlength=len(values))
+        found = _agreement(values[exists], exists.sum(axis=1), copies)
         if len(set(drawn.tolist())) == 1:
             assert np.isnan(found)
         else:
@@ -448,3 +450,37 @@ class TestPatches:
             patches.setflags(write=False)
             function(patches)
             np.testing.assert_array_equal(patches, noise(3, 6, 6, 3))
+
+
+class TestGroups:
+    def test_what_the_group_decides_is_the_same_after_shuffling(self):
+        """A patch's property is its group's own, so that dealing within groups changes nothing."""
+        groups = np.random.default_rng(0).integers(0, 4, (9, 5))
+        values = np.array([[0.0, 1], [3, 5], [8, 2], [9, 9]])[groups]
+        values[2, 3] = np.nan
+        found = unit_agreement(values, groups=groups, num_resamples=20)
+        assert found.shuffled_low == pytest.approx(found.estimate)
+        assert found.shuffled_high == pytest.approx(found.estimate)
+        free = unit_agreement(values, num_resamples=20)
+        assert free.estimate == found.estimate
+        assert free.shuffled_high - free.shuffled_low > 0.05
+
+    def test_units_that_must_take_each_image_once_agree_less_than_0(self):
+        """Two images, two patches a unit, one of each: by chance the patches of a unit differ more
+        than those of two units, and the shuffled units know it."""
+        rng = np.random.default_rng(1)
+        groups = np.tile([0, 1], (50, 1))
+        values = 10.0 * groups[..., None] + rng.normal(size=(50, 2, 1))
+        found = unit_agreement(values, groups=groups, num_resamples=50)
+        assert found.shuffled_high < -0.5
+        assert found.shuffled_low - 0.02 < found.estimate < found.shuffled_high + 0.02
+        assert unit_agreement(values, num_resamples=50).shuffled_low > found.estimate
+
+    def test_one_group_is_none(self):
+        values = alike()
+        one = unit_agreement(values, groups=np.full(values.shape[:2], 7), num_resamples=10)
+        assert fields(one) == fields(unit_agreement(values, num_resamples=10))
+
+    def test_another_shape(self):
+        with pytest.raises(ValueError, match=r"`groups` must have shape .*Received: \(3,\)"):
+            unit_agreement(alike(), groups=[1, 2, 3])

@@ -644,6 +644,14 @@ class TestCrop:
         np.testing.assert_array_equal(found.crop(photos, iter([0, 2, 0])), everything[[1, 0, 1]])
         assert found.crop(photos, []).shape[:2] == (0, 8)
 
+    def test_centres(self, found):
+        centres = found.centres
+        assert centres.shape == (2, 8, 2)
+        assert np.isnan(centres[:, 6:]).all()  # fewer images than patches
+        for unit, rank in np.ndindex(2, 6):
+            top, left, bottom, right = found.boxes[unit, rank]
+            assert centres[unit, rank].tolist() == [(top + bottom) / 2, (left + right) / 2]
+
     @pytest.mark.parametrize("size", [1, 4, 7, 8])
     def test_only_the_middle(self, size, found, photos):
         everything = found.crop(photos)  # 10 × 14 pixels

@@ -29,7 +29,9 @@ class UnitAgreement:
     shuffled_high: float
 
 
-def unit_agreement(properties, *, num_resamples: int = 200, seed: int = 0) -> UnitAgreement:
+def unit_agreement(
+    properties, *, groups=None, num_resamples: int = 200, seed: int = 0
+) -> UnitAgreement:
     """How much a unit's patches agree in a property: the intraclass correlation.
 
     agreement = 1 − (mean ‖zᵢ − zⱼ‖² over pairs of patches of one unit) / (the same over pairs of
@@ -40,6 +42,11 @@ def unit_agreement(properties, *, num_resamples: int = 200, seed: int = 0) -> Un
     Args:
         properties: Float array, shape (num_units, num_patches, dim); NaN where there is no patch.
             Units with fewer than two patches do not count.
+        groups: Int array, shape (num_units, num_patches): patches are shuffled only with others of
+            their group. Where an image gives at most one patch to a unit, the patches of one unit
+            differ a little more than chance has it; give the numbers of the images, and the
+            shuffled units obey the same rule (nearly: a unit may get an image twice). By default
+            all are one group.
         num_resamples: How often the units are resampled, and the patches shuffled; positive.
         seed: Seed of both.
 
@@ -48,8 +55,8 @@ def unit_agreement(properties, *, num_resamples: int = 200, seed: int = 0) -> Un
         NaN are left out; two units have no interval: its ends are NaN.
 
     Raises:
-        ValueError: If the array has not three axes, fewer than two units have two patches, or
-            `num_resamples` is not positive.
+        ValueError: If the array has not three axes, `groups` has another shape, fewer than two
+            units have two patches, or `num_resamples` is not positive.
 
     Example:
         >>> places = np.array([[[0, 0], [0, 1]], [[9, 9], [9, 8]]], float)
@@ -68,23 +75,32 @@ def unit_agreement(properties, *, num_resamples: int = 200, seed: int = 0) -> Un
     if num_resamples < 1:
         raise ValueError(f"`num_resamples` must be positive. Received: {num_resamples}.")
     exists = ~np.isnan(values).any(axis=2)
-    values, exists = values[exists.sum(axis=1) >= 2], exists[exists.sum(axis=1) >= 2]
+    groups = np.zeros(exists.shape, np.int64) if groups is None else np.asarray(groups)
+    if groups.shape != exists.shape:
+        raise ValueError(f"`groups` must have shape {exists.shape}. Received: {groups.shape}.")
+    counts = exists.sum(axis=1) >= 2
+    values, exists, groups = values[counts], exists[counts], groups[counts]
     if len(values) < 2:
         raise ValueError(
             f"At least two units must have two patches each. Received: {len(values)} of "
             f"{len(np.asarray(properties))}."
         )
+    # Distances from one patch: exact for equal patches, and no digits lost far from 0.
+    flat = values[exists] - values[exists][0]
+    groups = groups[exists]
+    counts = exists.sum(axis=1)
+    in_order = np.argsort(groups, kind="stable")
     rng = np.random.default_rng(seed)
     resampled, shuffled = [], []
     for _ in range(num_resamples):
-        units = rng.integers(len(values), size=len(values))
-        resampled.append(_agreement(values[units], exists[units], units))
-        mixed = values.copy()
-        mixed[exists] = rng.permutation(values[exists])
-        shuffled.append(_agreement(mixed, exists))
-    if len(values) == 2:  # resamples hold both units or one alone: nothing varies
+        copies = np.bincount(rng.integers(len(counts), size=len(counts)), minlength=len(counts))
+        resampled.append(_agreement(flat, counts, copies))
+        dealt = np.empty_like(in_order)
+        dealt[in_order] = np.lexsort((rng.random(len(flat)), groups))
+        shuffled.append(_agreement(flat[dealt], counts))
+    if len(counts) == 2:  # resamples hold both units or one alone: nothing varies
         resampled = []
-    return UnitAgreement(_agreement(values, exists), *_middle(resampled), *_middle(shuffled))
+    return UnitAgreement(_agreement(flat, counts), *_middle(resampled), *_middle(shuffled))
 
 
 def patch_orientations(patches: np.ndarray) -> np.ndarray:
@@ -149,30 +165,25 @@ def patch_colors(patches: np.ndarray) -> np.ndarray:
     return (weights * patches).sum(axis=(-3, -2))
 
 
-def _agreement(values: np.ndarray, exists: np.ndarray, units: np.ndarray | None = None) -> float:
-    """1 − within / between. Pairs of a unit with its own copy in a resample count for neither."""
-    # Distances from one patch: exact for equal patches, and no digits lost far from 0.
-    values = np.where(exists[..., None], values - values[exists][0], 0)
-    counts = exists.sum(axis=1).astype(np.float64)
-    sums = values.sum(axis=1)
-    squares = (values**2).sum(axis=(1, 2))
+def _agreement(flat: np.ndarray, counts: np.ndarray, copies: np.ndarray | int = 1) -> float:
+    """1 − within / between, of the patches of all units one after the other, `counts` a unit.
+
+    A resample holds `copies` of each unit. Pairs of a unit with its own copy count for neither.
+    """
+    starts = np.cumsum(counts) - counts
+    sums = np.add.reduceat(flat, starts)
+    squares = np.add.reduceat((flat**2).sum(axis=1), starts)
     # Σ over ordered pairs of ‖zᵢ − zⱼ‖² = 2 n Σ‖z‖² − 2 ‖Σz‖².
     within = 2 * (counts * squares - (sums**2).sum(axis=1))
     pairs_within = counts * (counts - 1)
-    if units is not None:  # copies of one unit together are one larger unit
-        labels = np.unique(units, return_inverse=True)[1]
-        counts_of, squares_of = np.bincount(labels, counts), np.bincount(labels, squares)
-        sums_of = np.zeros((len(counts_of), sums.shape[1]))
-        np.add.at(sums_of, labels, sums)
-    else:
-        counts_of, squares_of, sums_of = counts, squares, sums
-    same = 2 * (counts_of * squares_of - (sums_of**2).sum(axis=1))
-    total = 2 * (counts.sum() * squares.sum() - (sums.sum(axis=0) ** 2).sum())
-    between = total - same.sum()
-    pairs_between = counts.sum() ** 2 - (counts_of**2).sum()
+    number, square = (copies * counts).sum(), (copies * squares).sum()
+    total = (np.reshape(copies, (-1, 1)) * sums).sum(axis=0)
+    between = 2 * (number * square - (total**2).sum()) - (copies**2 * within).sum()
+    pairs_between = number**2 - ((copies * counts) ** 2).sum()
     if pairs_between == 0 or between <= 0:
         return float("nan")
-    return float(1 - (within.sum() / pairs_within.sum()) / (between / pairs_between))
+    mean_within = (copies * within).sum() / (copies * pairs_within).sum()
+    return float(1 - mean_within / (between / pairs_between))
 
 
 def _middle(estimates: list[float]) -> tuple[float, float]:

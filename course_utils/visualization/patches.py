@@ -44,6 +44,15 @@ class TopPatches:
         """Patches of each unit, int array, shape (num_units,); 0 for a unit that never fires."""
         return (self.image_indices >= 0).sum(axis=1)
 
+    @property
+    def centres(self) -> np.ndarray:
+        """Row and column of each patch's middle in its image, float array, shape (num_units, k, 2).
+
+        NaN where there is no patch.
+        """
+        middles = (self.boxes[..., :2] + self.boxes[..., 2:]) / 2
+        return np.where(self.image_indices[..., None] >= 0, middles, np.nan)
+
     def crop(
         self,
         images: Sequence[np.ndarray],
