@@ -122,12 +122,7 @@ plt.show()
 
 # %%
 fields = {name: visualization.receptive_field(vgg, name, (512, 512)) for name in names}
-for name in names[:4]:
-    print(f"{name} sees {fields[name].size[0]} pixels, a unit every {fields[name].stride[0]}")
-print("…")
-print(
-    f"{names[-1]} sees {fields[names[-1]].size[0]} pixels, a unit every {fields[names[-1]].stride[0]}"
-)
+print({name: field.size[0] for name, field in fields.items()})
 
 # %% [markdown] lang="en"
 # The package reads this from the graph of any network, residual ones too; exercise 1 does it by hand. But is it
@@ -535,6 +530,7 @@ def agreements_of(layers, images, people=None):
     return {name: [row[name] for row in rows] for name in rows[0]}
 
 
+# %%
 z = in_faces[stages[-1]].centres[:20]  # the formula, once, for 20 units
 squares = ((z[:, :, None, None] - z) ** 2).sum(axis=-1)  # unit, patch, unit, patch
 same_unit = np.eye(len(z), dtype=bool)[:, None, :, None]
@@ -748,6 +744,7 @@ def beyond_chance(layer, name, maps):
     return np.mean(differences), t.ppf(0.975, len(differences) - 1) * error
 
 
+# %%
 _, axes = plt.subplots(1, 2, figsize=(9.8, 3.2))
 for ax, (what, maps) in zip(axes, strength.items(), strict=True):
     for network, layers in {"VGG-16": in_photos, "untrained network": in_photos_untrained}.items():
@@ -875,16 +872,8 @@ for name in maps[0]:
 fractions = np.array([0, 0.02, 0.05, 0.1, 0.2, 0.3])
 rows, columns = np.mgrid[:150, :150] - 74.5
 disc = -np.hypot(rows, columns)
-curves = {
-    name: []
-    for name in (
-        "occlusion",
-        "saliency",
-        "another person’s occlusion",
-        "disc in the middle",
-        "random squares",
-    )
-}
+methods = ("occlusion", "saliency", "another’s occlusion", "disc in the middle", "random squares")
+curves = {name: [] for name in methods}
 for number, (a, b) in enumerate(pairs):
     another = maps[(number + 1) % PEOPLE]["occlusion"]
     squares = [rng.random((15, 15)).repeat(10, axis=0).repeat(10, axis=1) for _ in range(10)]
@@ -908,7 +897,7 @@ for shift, (name, rows) in enumerate(curves.items()):
     growth = np.array(rows) - np.array(rows)[:, :1]
     error = t.ppf(0.975, PEOPLE - 1) * growth.std(axis=0, ddof=1) / np.sqrt(PEOPLE)
     ax.errorbar(fractions + 0.002 * (shift - 2), growth.mean(axis=0), error, marker="o", label=name)
-    print(f"{name:26}", *(f"{value:5.2f}" for value in growth.mean(axis=0)))
+    print(f"{name:20}", *(f"{value:5.2f}" for value in growth.mean(axis=0)))
 ax.set(xlabel="share of the photo that is covered", ylabel="growth of the distance")
 ax.legend()
 plt.show()
