@@ -543,7 +543,7 @@ trained_faces, *untrained_faces = [agreements_of(layers, half, people) for layer
 
 
 def estimates(agreements):
-    return [each.estimate for each in agreements]
+    return [round(each.estimate, 2) + 0.0 for each in agreements]  # no −0.0
 
 
 def draw_agreements(ax, name, trained, trained_name, untrained, layers):
@@ -723,12 +723,10 @@ plt.show()
 from scipy.ndimage import maximum_filter, minimum_filter
 from scipy.stats import t
 
-greys = [photo.mean(axis=2) for photo in half_size]
+greys = [photo.mean(axis=2) / 255 for photo in half_size]
 strength = {
     "outline (0 to 1)": [maximum_filter(outlines_of(photo)[-1], size=9) for photo in half_size],
-    "contrast (grey levels)": [
-        maximum_filter(g, size=9) - minimum_filter(g, size=9) for g in greys
-    ],
+    "contrast (0 to 1)": [maximum_filter(g, size=9) - minimum_filter(g, size=9) for g in greys],
 }
 
 
