@@ -344,8 +344,8 @@ for name, network in {
     )
 
 # %% [markdown] lang="en"
-# The same road in four layers: light and dark bars, edges and corners, brows and eyes, most of a face. Training has
-# silenced 13 of the 64 units of the last layer for good: no photo excites them, their ReLU is always 0. Without
+# The same road in four layers: light and dark bars, edges and corners, brows and eyes, most of a face. After training
+# 13 of the 64 units of the last layer are silent for good: no photo excites them, their ReLU is always 0. Before
 # training it is 3.
 #
 # ## 6 · What a unit would paint
@@ -354,8 +354,8 @@ for name, network in {
 # activation climbs, $x \leftarrow x + \eta\,\partial a/\partial x$. We begin with its best patch, on grey.
 
 # %% [markdown] lang="zh"
-# 这四层走的是同一条路：明暗的条纹，边缘和拐角，眉毛和眼睛，大半张脸。最后一层的 64 个单元，有 13 个在训练中永远沉默
-# 了：没有一张照片能激活它们，ReLU 的输出总是 0。不训练时是 3 个。
+# 这四层走的是同一条路：明暗的条纹，边缘和拐角，眉毛和眼睛，大半张脸。训练之后，最后一层的 64 个单元里有 13 个永
+# 远沉默了：没有一张照片能激活它们，ReLU 的输出总是 0。训练之前是 3 个。
 #
 # ## 6 · 让单元自己画
 #
@@ -613,10 +613,10 @@ for name, model, shown_images in (
 assert same_place[-1].low > 0.7
 
 # %% [markdown] lang="en"
-# (Fifty photos, so all values are a little lower.) The random network's last stage still agrees in place: 0.72 with
-# shifted faces, 0.84 with noise. **No face is needed.** Few positions are left there, and the zeros around the photo
-# make each of them different: a unit prefers a corner before it has seen anything. A sheet of nine mouths does not
-# prove that a network has learned mouths. (Nor are the edges of deep units evidence of their own: where patches
+# (Fifty photos, so the values for faces are a little lower.) The random network's last stage still agrees in place:
+# 0.72 with shifted faces, 0.84 with noise. **No face is needed.** The likely reason: few positions are left there, and
+# the zeros around the photo make each of them different, so that a unit prefers a corner before it has seen
+# anything. A sheet of nine mouths does not prove that a network has learned mouths. (Nor are the edges of deep units evidence of their own: where patches
 # show one place of aligned faces, their edges agree as well.)
 #
 # What training adds is elsewhere, and visible only beside the control: edges in the first layer, 0.77 against 0.58 to
@@ -624,8 +624,8 @@ assert same_place[-1].low > 0.7
 # trained for. Now the trunk on photos, where nothing is aligned:
 
 # %% [markdown] lang="zh"
-# （只用五十张照片，所以数值都略低一些。）随机网络的最后一个阶段，位置依然一致：平移过的人脸 0.72，噪声 0.84。**根本不需
-# 要人脸。** 那里只剩几个位置，照片四周填充的零又使它们各不相同：单元还什么都没见过，就已经偏爱某个角落。九块都是嘴，并
+# （只用五十张照片，所以人脸的数值略低一些。）随机网络的最后一个阶段，位置依然一致：平移过的人脸 0.72，噪声 0.84。**根本
+# 不需要人脸。** 原因多半是：那里只剩几个位置，照片四周填充的零又使它们各不相同，单元还什么都没见过，就已经偏爱某个角落。九块都是嘴，并
 # 不能证明网络学会了嘴。（深层单元的边缘一致也不算独立的证据：图块都取自对齐人脸的同一个位置，边缘自然一致。）
 #
 # 训练带来的东西在别处，而且只有放在对照旁边才看得见：第一层的边缘，0.77 对 0.58 至 0.68；还有最后两个阶段的**人**，0.16
@@ -758,7 +758,7 @@ plt.show()
 
 # %% [markdown] lang="en"
 # Down to block 4 patches lie on outlines more than chance would put them there. But those of the **untrained** trunk do
-# so at least as much: they seek contrast, even more than the trained one's, and outlines have it. So patches on
+# so at least as much: they seek contrast, even more than the trained trunk's, and outlines have it. So patches on
 # outlines are no evidence of the fine-tuning; for the second time the control takes a good story away. (The
 # outlines were drawn by this very trunk, which favours it.) Whether the fine-tuning changed the patches at all, only
 # ImageNet's own weights could tell: section 10. What it did is in the drawings, and nine patches a unit cannot show
