@@ -11,6 +11,8 @@ import numpy as np
 import tensorflow as tf
 from tqdm import tqdm
 
+from course_utils.visualization.receptive_fields import layer_output
+
 PIXELS_PER_BATCH = 100_000  # units whose images are optimised together, up to this many pixels
 START_DEVIATION = 0.01  # of the spectrum that the ascent starts from: nearly grey
 # Of Adam, for gradients whose largest number is 1: a wave with much less than a hundredth of that,
@@ -242,21 +244,12 @@ def _amplitudes(canvas: tuple[int, int], decay: float) -> np.ndarray:
 
 def _before_activation(model: keras.Model, name: str) -> keras.Model:
     """The model from its images to a layer, without the activation function that ends it."""
-    if len(model.inputs) != 1 or len(model.inputs[0].shape) != 4:
-        raise ValueError(
-            "`model` must have one input of shape (batch, height, width, channels). Received: "
-            f"{[tuple(each.shape) for each in model.inputs]}."
-        )
-    known = [layer.name for layer in model.layers]
-    if name not in known:
-        raise ValueError(f"`layer` must be one of {', '.join(known)}. Received: {name!r}.")
+    output = layer_output(model, name)
     layer = model.get_layer(name)
     images = model.inputs[0]
     if isinstance(layer, keras.layers.ReLU | keras.layers.Activation):
         output = layer.input
-    elif getattr(layer, "activation", None) in (None, keras.activations.linear):
-        output = layer.output
-    else:
+    elif getattr(layer, "activation", None) not in (None, keras.activations.linear):
         # On an input of its own, so that nothing is left hanging on the model; and started with
         # zeros, so that no random number is drawn.
         below = keras.Model(images, layer.input)
