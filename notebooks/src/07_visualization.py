@@ -939,8 +939,8 @@ assert (at_5_percent["disc in the middle"] > at_5_percent["random squares"]).mea
 # %%
 if MY_PHOTOS is not None:
     mine = list(data.load_photos(names=(), folder=MY_PHOTOS).values())
-    in_mine = visualization.top_patches(vgg, "block4_conv3", mine, patches=PATCHES, per_image=3)
-    plots.plot_patch_sheet(in_mine.crop(mine, shown["block4_conv3"]))
+    in_mine = visualization.top_patches(vgg, "block4_conv1", mine, patches=PATCHES, per_image=3)
+    plots.plot_patch_sheet(in_mine.crop(mine, shown["block4_conv1"]))
     plt.show()
 
 # %% [markdown] lang="en"
