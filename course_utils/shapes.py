@@ -52,7 +52,7 @@ def conv_output_shape(
     kernel = _per_axis("kernel_size", kernel_size, len(sizes))
     stride = _per_axis("strides", strides, len(sizes))
     dilations = _per_axis("dilation", dilation, len(sizes))
-    filters = _positive("filters", filters)
+    filters = positive_integer("filters", filters)
     if padding not in PADDINGS:
         raise ValueError(f"`padding` must be one of {PADDINGS}. Received: padding={padding!r}.")
     if padding == "causal" and len(sizes) != 1:
@@ -117,7 +117,7 @@ def conv_parameter_count(
     weights = channels
     for width in _per_axis("kernel_size", kernel_size, len(sizes)):
         weights *= width
-    return (weights + bool(use_bias)) * _positive("filters", filters)
+    return (weights + bool(use_bias)) * positive_integer("filters", filters)
 
 
 def _input_shape(input_shape: Sequence[int]) -> tuple[int, ...]:
@@ -128,7 +128,7 @@ def _input_shape(input_shape: Sequence[int]) -> tuple[int, ...]:
             "`input_shape` must be 1, 2 or 3 spatial sizes and the channels, without the batch. "
             f"Received: input_shape={shape}."
         )
-    return tuple(_positive("input_shape", size) for size in shape)
+    return tuple(positive_integer("input_shape", size) for size in shape)
 
 
 def _per_axis(name: str, value: int | Sequence[int], num_axes: int) -> tuple[int, ...]:
@@ -139,11 +139,27 @@ def _per_axis(name: str, value: int | Sequence[int], num_axes: int) -> tuple[int
             f"`{name}` must be one integer, or one for each of the {num_axes} spatial axes. "
             f"Received: {name}={value}."
         )
-    return tuple(_positive(name, number) for number in values)
+    return tuple(positive_integer(name, number) for number in values)
 
 
-def _positive(name: str, value: int) -> int:
-    """The value as an int of at least 1."""
+def positive_integer(name: str, value: int) -> int:
+    """A size, a stride, a number of filters: the value as an int of at least 1.
+
+    Args:
+        name: What the caller calls the value, for the error.
+        value: Integer of any type, such as NumPy's.
+
+    Returns:
+        The value, 1 or more.
+
+    Raises:
+        TypeError: If it is no integer.
+        ValueError: If it is below 1.
+
+    Example:
+        >>> positive_integer("filters", 16)
+        16
+    """
     try:
         number = value.__index__()
     except AttributeError:

@@ -16,6 +16,8 @@ import keras
 import numpy as np
 import tensorflow as tf
 
+from course_utils.shapes import positive_integer
+
 WINDOWS_PER_SIDE = 8  # along the shorter side, if no window is asked for
 DELETED_FRACTIONS = tuple(tenths / 10 for tenths in range(11))
 
@@ -108,7 +110,7 @@ def occlusion_map(
     """
     image = _checked_image(function, image)
     color = _checked_fill(fill, image)
-    batch_size = _positive("batch_size", batch_size)
+    batch_size = positive_integer("batch_size", batch_size)
     if window is None:
         window = max(1, round(min(image.shape[:2]) / WINDOWS_PER_SIDE))
     height, width = window = _pair("window", window)
@@ -191,8 +193,8 @@ def saliency_map(
     Lecture: section 7, notebook 07.
     """
     image = _checked_image(function, image)
-    samples = _positive("samples", samples)
-    batch_size = _positive("batch_size", batch_size)
+    samples = positive_integer("samples", samples)
+    batch_size = positive_integer("batch_size", batch_size)
     if not (np.isfinite(noise) and noise >= 0):
         raise ValueError(f"`noise` must be finite and at least 0. Received: noise={noise}.")
     rng = np.random.default_rng(seed)
@@ -257,7 +259,7 @@ def deletion_curve(
     """
     image = _checked_image(function, image)
     color = _checked_fill(fill, image)
-    batch_size = _positive("batch_size", batch_size)
+    batch_size = positive_integer("batch_size", batch_size)
     importance = _real_array("importance", importance)
     if importance.shape != image.shape[:2] or not np.isfinite(importance).all():
         raise ValueError(
@@ -404,15 +406,4 @@ def _pair(name: str, value: int | tuple[int, int]) -> tuple[int, int]:
         raise ValueError(
             f"`{name}` must be one integer, or (height, width). Received: {name}={value}."
         )
-    return _positive(name, values[0]), _positive(name, values[1])
-
-
-def _positive(name: str, value: int) -> int:
-    """The value as an int of at least 1."""
-    try:
-        number = value.__index__()
-    except AttributeError:
-        raise TypeError(f"`{name}` must hold integers. Received: {value!r}.") from None
-    if number < 1:
-        raise ValueError(f"`{name}` must be at least 1. Received: {value!r}.")
-    return number
+    return positive_integer(name, values[0]), positive_integer(name, values[1])

@@ -198,7 +198,7 @@ def top_patches(
             best.merge(values, rows, columns, first)
     if not sizes:
         raise ValueError("`images` is empty.")
-    result = {best.layer: best.located(model, sizes) for best in bests}
+    result = {best.layer: best.located(searching.fields, sizes) for best in bests}
     return result[layer] if isinstance(layer, str) else result
 
 
@@ -278,8 +278,12 @@ class _Best:
         self.values = np.take_along_axis(self.values, order, axis=1)
         self.places = np.take_along_axis(self.places, order[..., None], axis=1)
 
-    def located(self, model: keras.Model, sizes: list[tuple[int, int]]) -> TopPatches:
-        """The result, with the receptive fields of the places."""
+    def located(
+        self,
+        fields: dict[tuple[int, int], dict[str, ReceptiveField]],
+        sizes: list[tuple[int, int]],
+    ) -> TopPatches:
+        """The result, with the receptive fields of the places: size of the images → by layer."""
         exists = np.isfinite(self.values)
         values = np.where(exists, self.values, np.nan)
         places = np.where(exists[..., None], self.places, (-1, 0, 0))
@@ -290,11 +294,9 @@ class _Best:
         images[:, exists.shape[1] :] = -1
         boxes = np.zeros((*images.shape, 4), np.int64)
         sizes = np.array(sizes)
-        for size in np.unique(sizes, axis=0):
+        for size, field_of in fields.items():
             here = (images >= 0) & (sizes[images] == size).all(axis=-1)
-            boxes[here] = receptive_field(model, self.layer, tuple(size.tolist())).boxes(
-                positions[here]
-            )
+            boxes[here] = field_of[self.layer].boxes(positions[here])
         return TopPatches(self.layer, self.units, values, images, positions, boxes)
 
 
@@ -314,7 +316,7 @@ class _Searching:
                 )
         self.model, self.maps = model, keras.Model(model.inputs[0], self.outputs)
         self.per_image, self.inside = per_image, inside
-        self.fields: dict[tuple, dict[str, ReceptiveField]] = {}
+        self.fields: dict[tuple[int, int], dict[str, ReceptiveField]] = {}
 
     def __call__(
         self, images: np.ndarray, first_image: int
