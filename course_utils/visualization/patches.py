@@ -350,7 +350,8 @@ def _checked(images, model: keras.Model, progress: bool) -> Iterator[np.ndarray]
         if not fits or 0 in image.shape:
             raise ValueError(
                 f"Image {number} has shape {image.shape}; the model takes "
-                f"{tuple('any' if side is None else side for side in expected)}."
+                f"{tuple('any' if side is None else side for side in expected)}. Give a list of "
+                "such arrays, [photo] for one; `read_photo` makes any photo RGB."
             )
         yield image.astype(np.float32)  # a copy: a generator may fill one array again and again
 
