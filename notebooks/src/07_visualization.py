@@ -579,14 +579,14 @@ for other in untrained_faces:
 # compared; along the axis the patches grow too.
 #
 # **The surprise.** In the encoder agreement moves from edges to places, as the lecture says. But in every network with
-# random weights the places agree even more, 0.84 to 0.87 in the last stage against 0.80. Is it the alignment? The
-# control is cheap: shift each photo at random, or show smooth noise instead of faces.
+# random weights the places agree even more from stage 2 on, in the last stage 0.84 to 0.87 against 0.80. Is it the
+# alignment? The control is cheap: shift each photo at random, or show smooth noise instead of faces.
 
 # %% [markdown] lang="zh"
 # 误差线：对同一个网络的单元重抽样得到的 95 % 置信区间。灰色带：把图块随机分给各单元时，95 % 的值所在的范围。细线：另外
 # 两个随机网络。只有在*同一个*阶段才能比较；沿着横轴，图块本身也在变大。
 #
-# **意外就在这里。** 正如课堂所说，人脸编码器的一致性从边缘移向位置。可是每一个权重随机的网络，位置反而更一致：最后一个
+# **意外就在这里。** 正如课堂所说，人脸编码器的一致性从边缘移向位置。可是每一个权重随机的网络，从第 2 阶段起，位置反而更一致：最后一个
 # 阶段是 0.84 到 0.87，而编码器是 0.80。是因为人脸对齐过吗？检验很便宜：把每张照片随机平移，或者干脆用平滑的噪声代替人
 # 脸。
 
