@@ -419,6 +419,216 @@ def occlusion_of_the_rest(distance, image, top, left, window):
     return distance(covered) - distance(image)
 
 
+def descend(gradient, start, learning_rate, steps):
+    image = start
+    for _ in range(steps):
+        image = np.clip(image - learning_rate * gradient(image), 0, 255)
+    return image
+
+
+def descend_as(step, finish=lambda image: image):
+    """A descent by step(image, gradient, learning rate), which may go wrong."""
+
+    def answer(gradient, start, learning_rate, steps):
+        image = start.copy()
+        for _ in range(steps):
+            image = step(image, gradient(image), learning_rate)
+        return finish(image)
+
+    return answer
+
+
+def descend_steps(change):
+    """Right but for the number of steps."""
+    return lambda gradient, start, rate, steps: descend(gradient, start, rate, change(steps))
+
+
+def descend_with_the_first_gradient(gradient, start, learning_rate, steps):
+    image, first = start, gradient(start)
+    for _ in range(steps):
+        image = np.clip(image - learning_rate * first, 0, 255)
+    return image
+
+
+def descend_from_the_start_each_time(gradient, start, learning_rate, steps):
+    image = start
+    for _ in range(steps):
+        image = np.clip(start - learning_rate * gradient(image), 0, 255)
+    return image
+
+
+def descend_returning_in_the_loop(gradient, start, learning_rate, steps):
+    for _ in range(steps):
+        return np.clip(start - learning_rate * gradient(start), 0, 255)
+
+
+def descend_in_place(gradient, start, learning_rate, steps):
+    for _ in range(steps):
+        start -= learning_rate * gradient(start)
+        np.clip(start, 0, 255, out=start)
+    return start
+
+
+def descend_with_at_least_one_step(gradient, start, learning_rate, steps):
+    return descend(gradient, start, learning_rate, max(steps, 1))
+
+
+def keep_colors_pixel_by_pixel(content, generated):
+    found = np.empty_like(content)
+    for place in np.ndindex(content.shape[:2]):
+        (r, g, b), (s, t, u) = content[place], generated[place]
+        more = 0.299 * (s - r) + 0.587 * (t - g) + 0.114 * (u - b)
+        found[place] = [min(max(value + more, 0), 255) for value in (r, g, b)]
+    return found
+
+
+def keep_colors_in_ycbcr(content, generated):
+    """The table of JPEG there and back, Y exchanged."""
+    there = np.array(
+        [[0.299, 0.587, 0.114], [-0.168736, -0.331264, 0.5], [0.5, -0.418688, -0.081312]]
+    )
+    back = np.array([[1, 0, 1.402], [1, -0.344136, -0.714136], [1, 1.772, 0]])
+    exchanged = content @ there.T
+    exchanged[..., 0] = (generated @ there.T)[..., 0]
+    return np.clip(exchanged @ back.T, 0, 255)
+
+
+def luma(image, weights=(0.299, 0.587, 0.114)):
+    return image @ np.array(weights)
+
+
+def colors_as(formula, luma=luma):
+    """What a formula makes of the content, the generated image and their Y, (…, 1), clipped."""
+    return lambda content, generated: np.clip(
+        formula(content, generated, luma(content)[..., None], luma(generated)[..., None]), 0, 255
+    )
+
+
+def colors_stretched(content, generated):
+    image = content + luma(generated - content)[..., None]
+    if image.min() >= 0 and image.max() <= 255:
+        return image
+    return 255 * (image - image.min()) / np.ptp(image)
+
+
+def fitted_size(height, width, max_side):
+    scale = min(1, max_side / max(height, width))
+    return max(1, round(height * scale)), max(1, round(width * scale))
+
+
+def fitted_as(scale, rounded=round, least=1):
+    """A size that is scaled by scale(height, width, max_side), with another rounding or minimum."""
+
+    def answer(*arguments):
+        factor = scale(*arguments)
+        return [max(least, rounded(side * factor)) for side in arguments[:2]]
+
+    return answer
+
+
+def fitted_by_the_longer(height, width, max_side):
+    return min(1, max_side / max(height, width))
+
+
+def content_cost_as(formula):
+    """What a formula makes of the differences, shape (H, W, C)."""
+    return lambda content, generated: formula(content - generated)
+
+
+def gram_in_a_loop(features):
+    height, width, channels = features.shape
+    found = np.zeros((channels, channels))
+    for i, j in np.ndindex(height, width):
+        for k, m in np.ndindex(channels, channels):
+            found[k, m] += features[i, j, k] * features[i, j, m] / (height * width)
+    return found
+
+
+def gram_as(formula):
+    """What a formula makes of the features with a row for each position."""
+    return lambda features: formula(features.reshape(-1, features.shape[-1]))
+
+
+def gram_reread(features):
+    """The channels are brought to the front by rereading, not by transposing."""
+    height, width, channels = features.shape
+    rows = features.reshape(channels, height * width)
+    return rows @ rows.T / (height * width)
+
+
+def style_as(layer_cost, combine=lambda weights, costs: np.dot(weights, costs)):
+    """Layer by layer, by name: combine(weights, costs), with a cost of both images' features."""
+    return lambda style, generated, weights: combine(
+        np.array(list(weights.values())),
+        np.array([layer_cost(style[layer], generated[layer]) for layer in weights]),
+    )
+
+
+def grams_compared(formula, gram=gram_in_a_loop):
+    """A layer's cost: what a formula makes of the difference of the Grams and of C."""
+    return lambda style, generated: formula(gram(style) - gram(generated), style.shape[-1])
+
+
+def sum_of_products(features):
+    return gram_in_a_loop(features) * features[..., 0].size
+
+
+def quarter_mean(gap, channels):
+    return np.sum(gap**2) / (4 * channels**2)
+
+
+style_cost = style_as(grams_compared(quarter_mean))
+
+
+def style_cost_by_order(style, generated, weights):
+    return sum(
+        weight * grams_compared(quarter_mean)(s, g)
+        for s, g, weight in zip(style.values(), generated.values(), weights.values(), strict=True)
+    )
+
+
+def style_cost_with_features_by_order(style, generated, weights):
+    return sum(
+        weights[layer] * grams_compared(quarter_mean)(style[layer], g)
+        for layer, g in zip(style, generated.values(), strict=True)
+    )
+
+
+def style_cost_with_weights_by_order(style, generated, weights):
+    return sum(
+        weight * grams_compared(quarter_mean)(style[layer], generated[layer])
+        for layer, weight in zip(style, weights.values(), strict=True)
+    )
+
+
+def style_cost_of_gatys(style, generated, weights):
+    """Sums in the Gram matrices, and one M², that of the generated image, below."""
+    return sum(
+        weight
+        * quarter_mean(
+            sum_of_products(style[layer]) - sum_of_products(generated[layer]),
+            style[layer].shape[-1],
+        )
+        / generated[layer][..., 0].size ** 2
+        for layer, weight in weights.items()
+    )
+
+
+GRAM_STAYS = {
+    "shuffle the pixels": True,
+    "mirror the image's features": True,
+    "shuffle the channels": False,
+    "double every activation": False,
+    "tile the features 2 × 2": True,
+    "subtract each channel's mean": False,
+}
+
+
+def blindness(**changed):
+    """The right answers but for some; an underscore stands for a blank."""
+    return GRAM_STAYS | {name.replace("_", " "): said for name, said in changed.items()}
+
+
 TABLE = {
     "check_pair_counts": Case(
         solution=(150, 4800),
@@ -1884,6 +2094,630 @@ TABLE = {
                 ),
                 "your function raised ValueError: `distance` takes one image",
             ),
+        },
+    ),
+    "check_num_optimized": Case(
+        solution=lambda height, width, num_network_weights: height * width * 3,
+        also_right={
+            "an array": lambda height, width, weights: np.array([math.prod((height, width, 3))]),
+            "counted": lambda height, width, weights: np.zeros((height, width, 3)).size,
+        },
+        wrong={
+            "the network": (lambda height, width, weights: weights, "the network is frozen"),
+            "the network and the image": (
+                lambda height, width, weights: height * width * 3 + weights,
+                "are used, but do not change",
+            ),
+            "the network and one channel": (
+                lambda height, width, weights: height * width + weights,
+                "are used, but do not change",
+            ),
+            "channels forgotten": (lambda height, width, weights: height * width, "three numbers"),
+            "all three images": (
+                lambda height, width, weights: 3 * height * width * 3,
+                "only G changes",
+            ),
+            "two images": (lambda height, width, weights: 2 * height * width * 3, "only G changes"),
+            "nothing": (lambda height, width, weights: 0, "something has to change"),
+            "a square": (
+                lambda height, width, weights: height * height * 3,
+                "300 · 400 · 3 = 360000, got 270000",
+            ),
+            "the example built in": (
+                lambda height, width, weights: 360_000,
+                "expected 9216, got 360000",
+            ),
+        },
+    ),
+    "check_descend": Case(
+        solution=descend,
+        also_right={
+            "minimum and maximum, a list": lambda gradient, start, rate, steps: descend_as(
+                lambda image, g, rate: np.minimum(np.maximum(image - rate * g, 0), 255)
+            )(gradient, start, rate, steps).tolist(),
+            "in place on a copy": lambda gradient, start, rate, steps: descend_in_place(
+                gradient, start.copy(), rate, steps
+            ),
+            "recursion": lambda gradient, start, rate, steps: (
+                descend(gradient, descend(gradient, start, rate, 1), rate, steps - 1)
+                if steps
+                else start
+            ),
+            "Keras, float32": descend_as(
+                lambda image, g, rate: np.clip(np.float32(image) - np.float32(rate * g), 0, 255),
+                lambda image: ops.convert_to_tensor(image, "float32"),
+            ),
+        },
+        wrong={
+            "ascent": (
+                descend_as(lambda image, g, rate: np.clip(image + rate * g, 0, 255)),
+                "that climbs",
+            ),
+            "ascent without clipping": (
+                descend_as(lambda image, g, rate: image + rate * g),
+                "that climbs",
+            ),
+            "one step": (descend_steps(lambda steps: 1), "that is one step"),
+            "return in the loop": (descend_returning_in_the_loop, "that is one step"),
+            "one step more": (descend_steps(lambda steps: steps + 1), "too few or too many"),
+            "one step fewer": (descend_steps(lambda steps: steps - 1), "too few or too many"),
+            "the start": (lambda gradient, start, rate, steps: start, "nothing moved"),
+            "no learning rate": (
+                descend_as(lambda image, g, rate: np.clip(image - g, 0, 255)),
+                "by the learning rate",
+            ),
+            "the first gradient": (descend_with_the_first_gradient, "in each step anew"),
+            "one long step": (
+                lambda gradient, start, rate, steps: descend(gradient, start, rate * steps, 1),
+                "in each step anew",
+            ),
+            "from the start each time": (
+                descend_from_the_start_each_time,
+                "where the one before ended",
+            ),
+            "rounded in each step": (
+                descend_as(lambda image, g, rate: np.clip(image - rate * g, 0, 255).round()),
+                "do not round",
+            ),
+            "bytes": (
+                descend_as(
+                    lambda image, g, rate: np.clip(image - rate * g, 0, 255).astype(np.uint8)
+                ),
+                "do not round",
+            ),
+            "rounded at the end": (
+                lambda *arguments: np.round(descend(*arguments)),
+                "do not round",
+            ),
+            "the gradient's sign": (
+                descend_as(lambda image, g, rate: np.clip(image - rate * np.sign(g), 0, 255)),
+                r"expected 61\.094, 73\.125, .* got 89\.25",
+            ),
+            "from 0 to 1": (
+                descend_as(lambda image, g, rate: np.clip(image - rate * g, 0, 1)),
+                "not from 0 to 1",
+            ),
+            "no clipping": (
+                descend_as(lambda image, g, rate: image - rate * g),
+                r"a pixel has become \d+\.\d: clip to 0–255",
+            ),
+            "clipped above only": (
+                descend_as(lambda image, g, rate: np.minimum(image - rate * g, 255)),
+                r"a pixel has become -\d+\.\d: clip to 0–255",
+            ),
+            "clipped below only": (
+                descend_as(lambda image, g, rate: np.maximum(image - rate * g, 0)),
+                r"a pixel has become \d+\.\d: clip to 0–255",
+            ),
+            "clipped before the step": (
+                descend_as(lambda image, g, rate: np.clip(image, 0, 255) - rate * g),
+                "a pixel has become",
+            ),
+            "clipped at the end": (
+                descend_as(
+                    lambda image, g, rate: image - rate * g,
+                    lambda image: np.clip(image, 0, 255),
+                ),
+                "clips at the end only",
+            ),
+            "reflected at the border": (
+                descend_as(lambda image, g, rate: 255 - abs(255 - abs(image - rate * g))),
+                "right once, but then expected",
+            ),
+            "one step at least": (descend_with_at_least_one_step, "for steps = 0"),
+            "in place": (descend_in_place, "`start` was changed"),
+            "one channel": (
+                lambda *arguments: descend(*arguments)[..., 0],
+                r"shape \(1, 2, 3\), got shape \(1, 2\)",
+            ),
+            "a batch for an image": (
+                lambda gradient, start, rate, steps: descend(gradient, start[None], rate, steps),
+                "your function raised ValueError: `gradient` takes one image",
+            ),
+        },
+    ),
+    "check_keep_colors": Case(
+        solution=colors_as(lambda content, generated, y_c, y_g: content + (y_g - y_c)),
+        also_right={
+            "pixel by pixel": keep_colors_pixel_by_pixel,
+            "YCbCr there and back": keep_colors_in_ycbcr,
+            "Keras, float32": lambda content, generated: ops.cast(
+                keep_colors_pixel_by_pixel(content, generated), "float32"
+            ),
+            "a list": lambda *images: keep_colors_pixel_by_pixel(*images).tolist(),
+        },
+        wrong={
+            "roles swapped": (
+                colors_as(lambda content, generated, y_c, y_g: generated + (y_c - y_g)),
+                "the roles are swapped",
+            ),
+            "the difference turned round": (
+                colors_as(lambda content, generated, y_c, y_g: content + (y_c - y_g)),
+                "the other way round",
+            ),
+            "the style's colours": (lambda content, generated: generated, "the style's colours"),
+            "the photograph": (lambda content, generated: content, "the photograph as it was"),
+            "a plain mean": (
+                colors_as(
+                    lambda content, generated, y_c, y_g: content + (y_g - y_c),
+                    lambda image: image.mean(axis=-1),
+                ),
+                "no plain mean",
+            ),
+            "BGR": (
+                colors_as(
+                    lambda content, generated, y_c, y_g: content + (y_g - y_c),
+                    lambda image: luma(image[..., ::-1]),
+                ),
+                "red, green, blue in this order",
+            ),
+            "one Y for all": (
+                colors_as(lambda content, generated, y_c, y_g: content + (y_g - y_c).mean()),
+                "each pixel has its own Y",
+            ),
+            "grey": (
+                colors_as(lambda content, generated, y_c, y_g: np.repeat(y_g, 3, axis=-1)),
+                "Y_G alone",
+            ),
+            "grey, one channel": (
+                colors_as(lambda content, generated, y_c, y_g: y_g),
+                r"expected an image of shape \(2, 4, 3\), got shape \(2, 4, 1\)",
+            ),
+            "the old brightness left in": (
+                lambda content, generated: content + luma(generated)[..., None],
+                "brightens twice",
+            ),
+            "a factor": (
+                colors_as(lambda content, generated, y_c, y_g: content * (y_g / y_c)),
+                "a factor would change",
+            ),
+            "rounded": (
+                lambda *images: np.round(keep_colors_pixel_by_pixel(*images)),
+                "right up to rounding",
+            ),
+            "half of each": (
+                colors_as(lambda content, generated, y_c, y_g: (content + generated) / 2),
+                r"the first pixel: expected \d+\.\d+, .* got",
+            ),
+            "from 0 to 1": (
+                lambda *images: keep_colors_pixel_by_pixel(*images) / 255,
+                "from 0 to 255",
+            ),
+            "no clipping": (
+                lambda content, generated: content + luma(generated - content)[..., None],
+                "clip it",
+            ),
+            "clipped above only": (
+                lambda content, generated: np.minimum(
+                    content + luma(generated - content)[..., None], 255
+                ),
+                "clip it",
+            ),
+            "stretched instead of clipped": (
+                colors_stretched,
+                "where a channel reaches 0 or 255",
+            ),
+            "the last axis lost": (
+                lambda content, generated: content + luma(generated - content),
+                "your function raised ValueError: operands could not be broadcast",
+            ),
+        },
+    ),
+    "check_fitted_size": Case(
+        solution=fitted_size,
+        also_right={
+            "an array": lambda *arguments: np.array(fitted_size(*arguments)),
+            "whole numbers only": lambda height, width, max_side: (
+                (height, width)
+                if max(height, width) <= max_side
+                else tuple(
+                    max(1, (2 * side * max_side + max(height, width)) // (2 * max(height, width)))
+                    for side in (height, width)
+                )
+            ),
+        },
+        wrong={
+            "width first": (lambda *arguments: fitted_size(*arguments)[::-1], "height first"),
+            "the shorter side": (
+                fitted_as(lambda height, width, most: most / min(height, width)),
+                r"the \*longer\* side",
+            ),
+            "by the height": (
+                fitted_as(lambda height, width, most: min(1, most / height)),
+                r"the \*longer\* side",
+            ),
+            "by the width": (
+                fitted_as(lambda height, width, most: min(1, most / width)),
+                "1000 × 421 stands upright",
+            ),
+            "squashed": (
+                lambda height, width, most: (min(height, most), min(width, most)),
+                "keeps its shape",
+            ),
+            "square": (lambda height, width, most: (most, most), "keeps its shape"),
+            "as it came": (lambda height, width, most: (height, width), "600 is more than 256"),
+            "the width only": (
+                lambda height, width, most: (height, min(width, most)),
+                "changes one side only",
+            ),
+            "a whole factor": (
+                fitted_as(lambda height, width, most: most // max(height, width), least=0),
+                "divide with /",
+            ),
+            "a whole factor, 1 at least": (
+                fitted_as(lambda height, width, most: most // max(height, width)),
+                "divide with /",
+            ),
+            "not rounded": (
+                fitted_as(fitted_by_the_longer, rounded=lambda side: side),
+                "whole pixels: round",
+            ),
+            "cut off": (fitted_as(fitted_by_the_longer, rounded=int), "do not cut off"),
+            "rounded up": (
+                fitted_as(fitted_by_the_longer, rounded=math.ceil),
+                "do not always go up",
+            ),
+            "the factor rounded": (
+                fitted_as(lambda *arguments: round(fitted_by_the_longer(*arguments), 1)),
+                "expected 171, 256, got 160, 240",
+            ),
+            "halved until it fits": (
+                fitted_as(
+                    lambda height, width, most: (
+                        0.5 ** max(0, math.ceil(math.log2(max(height, width) / most)))
+                    )
+                ),
+                "expected 171, 256, got 100, 150",
+            ),
+            "the example built in": (
+                lambda *arguments: (171, 256),
+                "within 300 expected 300, 126, got 171, 256",
+            ),
+            "enlarged": (
+                fitted_as(lambda height, width, most: most / max(height, width)),
+                "enlarging adds no detail",
+            ),
+            "enlarged twofold at most": (
+                fitted_as(lambda height, width, most: min(2, most / max(height, width))),
+                "100 × 80 fits within 256: expected 100, 80, got 200, 160",
+            ),
+            "nothing left": (fitted_as(fitted_by_the_longer, least=0), "a side of 0"),
+            "two at least": (
+                fitted_as(fitted_by_the_longer, least=2),
+                "its short side stays 1, got 256, 2",
+            ),
+            "one side": (
+                lambda *arguments: max(fitted_size(*arguments)),
+                "expected 2 numbers, got 1",
+            ),
+        },
+    ),
+    "check_content_cost": Case(
+        solution=content_cost_as(lambda gap: np.sum(gap**2) / (4 * gap.size)),
+        also_right={
+            "mean": content_cost_as(lambda gap: np.mean(gap**2) / 4),
+            "loops": content_cost_as(
+                lambda gap: (
+                    sum(d * d for row in gap for position in row for d in position)
+                    / (4 * len(gap) * len(gap[0]) * len(gap[0][0]))
+                )
+            ),
+            "Keras, float32": content_cost_as(
+                lambda gap: ops.mean(ops.square(ops.cast(gap, "float32"))) / 4
+            ),
+        },
+        wrong={
+            "sum": (content_cost_as(lambda gap: np.sum(gap**2)), "grows with the image"),
+            "half the sum": (content_cost_as(lambda gap: np.sum(gap**2) / 2), "half the sum"),
+            "a quarter of the sum": (
+                content_cost_as(lambda gap: np.sum(gap**2) / 4),
+                r"divide by H·W·C too",
+            ),
+            "mean": (content_cost_as(lambda gap: np.mean(gap**2)), "that is the mean"),
+            "half the mean": (content_cost_as(lambda gap: np.mean(gap**2) / 2), "half the mean"),
+            "channels forgotten": (
+                content_cost_as(lambda gap: np.sum(gap**2) / (4 * gap[..., 0].size)),
+                "divide by the channels too",
+            ),
+            "absolute differences": (
+                content_cost_as(lambda gap: np.mean(np.abs(gap)) / 4),
+                "square the differences",
+            ),
+            "sum of absolute differences": (
+                content_cost_as(lambda gap: np.abs(gap).sum()),
+                "square the differences",
+            ),
+            "nothing squared": (
+                content_cost_as(lambda gap: np.mean(gap) / 4),
+                "square each difference before summing",
+            ),
+            "squared after summing": (
+                content_cost_as(lambda gap: np.sum(gap) ** 2 / (4 * gap.size)),
+                "square each difference before summing",
+            ),
+            "a distance": (content_cost_as(np.linalg.norm), "no root"),
+            "root of the mean": (content_cost_as(lambda gap: np.mean(gap**2) ** 0.5), "no root"),
+            "squares subtracted": (
+                lambda content, generated: np.mean(content**2 - generated**2) / 4,
+                r"expected 74 / \(4·2·2·3\) = 1\.5417, got",
+            ),
+            "one term each": (
+                content_cost_as(lambda gap: gap**2 / (4 * gap.size)),
+                "expected one number, got 12",
+            ),
+            "the sizes built in": (
+                content_cost_as(lambda gap: np.sum(gap**2) / 48),
+                r"for shape \(1, 5, 2\) expected 2\.25, got 1\.875",
+            ),
+        },
+    ),
+    "check_gram_matrix": Case(
+        solution=gram_in_a_loop,
+        also_right={
+            "F transposed times F": gram_as(lambda flat: flat.T @ flat / len(flat)),
+            "tensordot": lambda features: (
+                np.tensordot(features, features, axes=((0, 1), (0, 1))) / features[..., 0].size
+            ),
+            "channels to the front": lambda features: np.cov(
+                np.moveaxis(np.concatenate([features, -features]), -1, 0).reshape(
+                    features.shape[-1], -1
+                ),
+                bias=True,
+            ),
+            "Keras, float32": gram_as(
+                lambda flat: ops.matmul(ops.transpose(ops.cast(flat, "float32")), flat) / len(flat)
+            ),
+        },
+        wrong={
+            "reshaped without transposing": (gram_reread, "it mixes them"),
+            "reshaped without transposing, summed": (
+                lambda features: gram_reread(features) * features[..., 0].size,
+                "it mixes them",
+            ),
+            "one of the two reshaped without transposing": (
+                gram_as(lambda flat: flat.reshape(flat.shape[::-1]) @ flat / len(flat)),
+                "it mixes them",
+            ),
+            "positions × positions": (
+                gram_as(lambda flat: flat @ flat.T / len(flat)),
+                "positions × positions",
+            ),
+            "sum": (gram_as(lambda flat: flat.T @ flat), "not the sum"),
+            "divided by C too": (
+                gram_as(lambda flat: flat.T @ flat / flat.size),
+                "C comes in later",
+            ),
+            "divided by C": (
+                gram_as(lambda flat: flat.T @ flat / flat.shape[1]),
+                "divide by H·W, not by C",
+            ),
+            "covariance": (gram_as(lambda flat: np.cov(flat.T, bias=True)), "subtract no mean"),
+            "covariance by n − 1": (gram_as(lambda flat: np.cov(flat.T)), "subtract no mean"),
+            "correlation": (gram_as(lambda flat: np.corrcoef(flat.T)), "correlations or cosines"),
+            "cosines": (
+                gram_as(
+                    lambda flat: (
+                        (flat / np.linalg.norm(flat, axis=0)).T
+                        @ (flat / np.linalg.norm(flat, axis=0))
+                    )
+                ),
+                "correlations or cosines",
+            ),
+            "the diagonal": (gram_as(lambda flat: np.mean(flat**2, axis=0)), "the diagonal only"),
+            "the diagonal in a matrix": (
+                gram_as(lambda flat: np.diag(np.mean(flat**2, axis=0))),
+                "off the diagonal",
+            ),
+            "the upper half": (lambda features: np.triu(gram_in_a_loop(features)), "both halves"),
+            "the lower half": (lambda features: np.tril(gram_in_a_loop(features)), "both halves"),
+            "summed over rows only": (
+                lambda features: np.einsum("ijk,ijl->jkl", features, features),
+                r"here \(3, 3\), and no others; got shape \(2, 3, 3\)",
+            ),
+            "a batch axis": (
+                lambda features: gram_in_a_loop(features)[None],
+                r"no others; got shape \(1, 3, 3\)",
+            ),
+            "products of the means": (
+                gram_as(lambda flat: np.outer(flat.mean(axis=0), flat.mean(axis=0))),
+                r"expected \[\[3\.5, 1\.5, 3\.25\], .* got \[\[2\.25,",
+            ),
+            "a position built in": (
+                lambda features: (
+                    gram_in_a_loop(features) if features.size == 12 else np.zeros((3, 3))
+                ),
+                r"features of shape \(1, 2, 4\) got \(3, 3\)",
+            ),
+            "four positions built in": (
+                gram_as(lambda flat: flat.T @ flat / 4),
+                "with activations below 0",
+            ),
+            "nothing below 0": (
+                lambda features: gram_in_a_loop(np.maximum(features, 0)),
+                "with activations below 0",
+            ),
+        },
+    ),
+    "check_style_cost": Case(
+        solution=style_cost,
+        also_right={
+            "means": style_as(grams_compared(lambda gap, channels: np.mean(gap**2) / 4)),
+            "emptying its arguments": lambda style, generated, weights: sum(
+                weight * grams_compared(quarter_mean)(style.pop(layer), generated.pop(layer))
+                for layer, weight in weights.items()
+            ),
+            "each sum by its own H·W": style_as(
+                grams_compared(
+                    quarter_mean, lambda features: sum_of_products(features) / features[..., 0].size
+                )
+            ),
+            "Keras, float32": lambda *arguments: ops.cast(style_cost(*arguments), "float32"),
+        },
+        wrong={
+            "weights ignored": (
+                style_as(grams_compared(quarter_mean), lambda weights, costs: costs.sum()),
+                "multiplied by its λ",
+            ),
+            "mean of the layers": (
+                style_as(grams_compared(quarter_mean), lambda weights, costs: costs.mean()),
+                "multiplied by its λ",
+            ),
+            "weights normalised": (
+                style_as(
+                    grams_compared(quarter_mean),
+                    lambda weights, costs: np.average(costs, weights=weights),
+                ),
+                "need not sum to 1",
+            ),
+            "weighted, then averaged": (
+                style_as(
+                    grams_compared(quarter_mean),
+                    lambda weights, costs: np.mean(weights * costs),
+                ),
+                "summed, not averaged",
+            ),
+            "the quarter missing": (
+                style_as(grams_compared(lambda gap, channels: np.mean(gap**2))),
+                "the quarter of",
+            ),
+            "all of it missing": (
+                style_as(grams_compared(lambda gap, channels: np.sum(gap**2))),
+                "divide by C²",
+            ),
+            "C² missing": (
+                style_as(grams_compared(lambda gap, channels: np.sum(gap**2) / 4)),
+                "divide by C²",
+            ),
+            "C for C²": (
+                style_as(grams_compared(lambda gap, channels: np.sum(gap**2) / (4 * channels))),
+                "not C: divide by",
+            ),
+            "sums in the Gram matrix": (
+                style_as(grams_compared(quarter_mean, sum_of_products)),
+                "a larger image has more style",
+            ),
+            "absolute values": (
+                style_as(
+                    grams_compared(lambda gap, channels: np.abs(gap).sum() / (4 * channels**2))
+                ),
+                "these are absolute values",
+            ),
+            "mean of absolute values": (
+                style_as(grams_compared(lambda gap, channels: np.abs(gap).mean())),
+                "these are absolute values",
+            ),
+            "the features compared": (
+                style_as(grams_compared(quarter_mean, lambda features: features)),
+                "for the content cost",
+            ),
+            "the content cost": (
+                style_as(lambda style, generated: np.mean((style - generated) ** 2) / 4),
+                "for the content cost",
+            ),
+            "squared after the mean": (
+                style_as(grams_compared(lambda gap, channels: np.mean(gap) ** 2 / 4)),
+                "unlike signs cancel",
+            ),
+            "weights squared": (
+                style_as(
+                    grams_compared(quarter_mean), lambda weights, costs: np.dot(weights**2, costs)
+                ),
+                r"two layers: expected \d+\.\d{4}, got",
+            ),
+            "divided by C in the Gram matrix": (
+                style_as(
+                    grams_compared(
+                        quarter_mean, lambda features: gram_in_a_loop(features) / features.shape[-1]
+                    )
+                ),
+                r"two layers: expected \d+\.\d{4}, got",
+            ),
+            "layers by their order": (style_cost_by_order, "by its name in all three"),
+            "features by their order": (style_cost_with_features_by_order, "by its name in all"),
+            "weights by their order": (style_cost_with_weights_by_order, "each λ belongs to"),
+            "the sizes of one image": (style_cost_of_gatys, "by its own H·W"),
+            "cut to the size of the smaller": (
+                style_as(
+                    lambda style, generated: grams_compared(quarter_mean)(
+                        style[: len(generated), : generated.shape[1]],
+                        generated[: len(style), : style.shape[1]],
+                    )
+                ),
+                r"for S and G of different sizes expected \d+\.\d{4}, got",
+            ),
+            "a cost for each layer": (
+                style_as(grams_compared(quarter_mean), lambda weights, costs: weights * costs),
+                "expected one number, got 2",
+            ),
+        },
+    ),
+    "check_gram_blindness": Case(
+        solution=GRAM_STAYS,
+        also_right={
+            "NumPy's truth": {change: np.bool_(said) for change, said in GRAM_STAYS.items()},
+            "another order": dict(sorted(GRAM_STAYS.items())),
+        },
+        wrong={
+            "pixels matter": (
+                blindness(shuffle_the_pixels=False),
+                r"a sum has no order\. .* G = \[\[5, 1\], \[1, 2\]\], .* after .* "
+                r"\[\[5, 1\], \[1, 2\]\]\.$",
+            ),
+            "mirror matters": (
+                GRAM_STAYS | {"mirror the image's features": False},
+                r"the same positions in another order\. .* after .* \[\[5, 1\], \[1, 2\]\]\.$",
+            ),
+            "channels do not matter": (
+                blindness(shuffle_the_channels=True),
+                r"belong to channels .* after .* \[\[2, 1\], \[1, 5\]\]\.$",
+            ),
+            "size does not matter": (
+                blindness(double_every_activation=True),
+                r"fourfold\. .* after .* \[\[20, 4\], \[4, 8\]\]\.$",
+            ),
+            "area matters": (
+                GRAM_STAYS | {"tile the features 2 × 2": False},
+                r"the same mean\. .* after .* \[\[5, 1\], \[1, 2\]\]\.$",
+            ),
+            "means do not matter": (
+                GRAM_STAYS | {"subtract each channel's mean": True},
+                r"the covariance\. .* after .* \[\[1, -1\], \[-1, 1\]\]\.$",
+            ),
+            "all": (dict.fromkeys(GRAM_STAYS, True), "'shuffle the channels': rows and columns"),
+            "none": (dict.fromkeys(GRAM_STAYS, False), "'shuffle the pixels': G sums"),
+            "one left out": (
+                blindness(shuffle_the_channels=...),
+                "'shuffle the channels' is still to be answered",
+            ),
+            "a key deleted": (
+                {"shuffle the pixels": True},
+                "the keys are 'shuffle the pixels', .*; keep them",
+            ),
+            "numbers": (
+                dict.fromkeys(GRAM_STAYS, 1),
+                "'shuffle the pixels': expected True or False, got 1",
+            ),
+            "a list": (list(GRAM_STAYS.values()), r"the dict of the six changes, got \[True"),
         },
     ),
 }

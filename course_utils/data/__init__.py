@@ -4,13 +4,17 @@ from course_utils.data.faces import FaceDataset, load_orl_faces
 from course_utils.data.photo_collection import PhotoSource, list_photos, load_photos
 from course_utils.data.photos import read_photo
 from course_utils.data.splits import split_by_identity
+from course_utils.data.styles import StyleSource, list_styles, load_style
 
 __all__ = [
     "FaceDataset",
     "PhotoSource",
+    "StyleSource",
     "list_photos",
+    "list_styles",
     "load_orl_faces",
     "load_photos",
+    "load_style",
     "read_photo",
     "split_by_identity",
 ]

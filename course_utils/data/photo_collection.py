@@ -8,10 +8,9 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
-from PIL import Image
 
 from course_utils.data.packages import package_folder
-from course_utils.data.photos import read_photo
+from course_utils.data.photos import fitted, read_photo
 
 MAX_SIDE = 640  # pixels: most of the collection is no larger
 # What a folder's files must end in to count as photos; the command line has the same list.
@@ -246,8 +245,8 @@ def load_photos(
             f"Received: max_side={max_side!r}."
         )
     own = {} if folder is None else _photos_in(folder)
-    photos = {source.name: _fitted(_read_source(source), max_side) for source in sources}
-    return photos | {name: _fitted(read_photo(path), max_side) for name, path in own.items()}
+    photos = {source.name: fitted(_read_source(source), max_side) for source in sources}
+    return photos | {name: fitted(read_photo(path), max_side) for name, path in own.items()}
 
 
 def _sources_of(names: Iterable[str] | None) -> tuple[PhotoSource, ...]:
@@ -320,12 +319,3 @@ def _photos_in(folder: str | Path) -> dict[str, Path]:
         path.name if stems[path.stem] > 1 or path.stem in taken else path.stem: path
         for path in paths
     }
-
-
-def _fitted(photo: np.ndarray, max_side: int | None) -> np.ndarray:
-    """The photo, made smaller if its longer side has more than `max_side` pixels."""
-    longer = max(photo.shape[:2])
-    if max_side is None or longer <= max_side:
-        return photo
-    height, width = (max(1, round(side * int(max_side) / longer)) for side in photo.shape[:2])
-    return np.array(Image.fromarray(photo).resize((width, height), Image.Resampling.LANCZOS))

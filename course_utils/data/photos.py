@@ -140,3 +140,28 @@ def _from_array(array: np.ndarray) -> np.ndarray:
     if array.shape[2] == 4:
         return _from_pillow(Image.fromarray(array), "The array")
     return array.copy()
+
+
+def fitted(photo: np.ndarray, max_side: int | None) -> np.ndarray:
+    """The photo, made smaller if its longer side has more than `max_side` pixels.
+
+    Args:
+        photo: Uint8 array, shape (height, width, 3).
+        max_side: Pixels that the longer side may have, at least 1; None for any number.
+
+    Returns:
+        Uint8 array, shape (height, width, 3): the longer side has at most `max_side` pixels, the
+        other is in proportion and at least 1. The filter (Lanczos) averages over what it drops. A
+        photo that fits is returned as it is.
+
+    Example:
+        >>> fitted(np.zeros((300, 200, 3), np.uint8), 150).shape
+        (150, 100, 3)
+
+    Lecture: sections 6–8, notebooks 06–08.
+    """
+    longer = max(photo.shape[:2])
+    if max_side is None or longer <= max_side:
+        return photo
+    height, width = (max(1, round(side * int(max_side) / longer)) for side in photo.shape[:2])
+    return np.array(Image.fromarray(photo).resize((width, height), Image.Resampling.LANCZOS))

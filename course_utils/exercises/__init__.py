@@ -23,6 +23,18 @@ from course_utils.exercises.siamese import (
     check_genuine_share,
     check_siamese_distance,
 )
+from course_utils.exercises.style_cost import (
+    check_content_cost,
+    check_gram_blindness,
+    check_gram_matrix,
+    check_style_cost,
+)
+from course_utils.exercises.style_transfer import (
+    check_descend,
+    check_fitted_size,
+    check_keep_colors,
+    check_num_optimized,
+)
 from course_utils.exercises.triplet import (
     check_negative_distance,
     check_semi_hard,
@@ -45,17 +57,24 @@ from course_utils.exercises.visualization import (
 __all__ = [
     "Verdict",
     "check_chi2_difference",
+    "check_content_cost",
     "check_contrastive_loss",
     "check_decide_claim",
+    "check_descend",
     "check_distance_from_cosine",
     "check_error_rates_at",
+    "check_fitted_size",
     "check_forward_passes",
     "check_genuine_share",
+    "check_gram_blindness",
+    "check_gram_matrix",
     "check_identification_error",
     "check_identify",
+    "check_keep_colors",
     "check_keep_strongest",
     "check_nearest_person",
     "check_negative_distance",
+    "check_num_optimized",
     "check_occlusion",
     "check_open_set_rates",
     "check_output_layer_parameters",
@@ -65,6 +84,7 @@ __all__ = [
     "check_same_person_probability",
     "check_semi_hard",
     "check_siamese_distance",
+    "check_style_cost",
     "check_threshold_at_fmr",
     "check_triplet_count",
     "check_triplet_loss",

@@ -1,6 +1,13 @@
 """Losses: pure functions, and thin Keras classes over them for `model.compile`."""
 
 from course_utils.losses.contrastive import ContrastiveLoss, contrastive_loss
+from course_utils.losses.style import (
+    content_cost,
+    gram_cost,
+    layer_style_cost,
+    style_cost,
+    total_cost,
+)
 from course_utils.losses.triplet import (
     TripletLoss,
     Triplets,
@@ -16,7 +23,12 @@ __all__ = [
     "Triplets",
     "active_fraction",
     "batch_triplet_loss",
+    "content_cost",
     "contrastive_loss",
+    "gram_cost",
+    "layer_style_cost",
     "mine_triplets",
+    "style_cost",
+    "total_cost",
     "triplet_loss",
 ]
