@@ -241,7 +241,7 @@ class TestUsage:
 
     @pytest.mark.parametrize(
         "command",
-        [["verify"], ["enroll"], ["identify"]]
+        [["verify"], ["enroll"], ["identify"], ["stylize"]]
         + [["gallery", each] for each in ("list", "remove", "calibrate", "info")],
     )
     def test_each_command_explains_itself(self, course, command):
@@ -252,7 +252,9 @@ class TestUsage:
 
     def test_the_overview_names_commands_exit_codes_and_the_variable(self, course):
         out = course("--help").out
-        for part in ("verify", "enroll", "identify", "gallery", "COURSE_GALLERY", "exit code:"):
+        for name in ("verify", "enroll", "identify", "gallery", "stylize"):
+            assert re.search(rf"^    {name} ", out, re.MULTILINE)
+        for part in ("COURSE_GALLERY", "exit code:"):
             assert part in out
 
 

@@ -4,10 +4,12 @@
 - `options`: how a command is declared, and the options that several share;
 - `output`: exit codes, answers and errors, as text or as JSON;
 - `photos`: from files and folders to embeddings;
-- a module for each command: `verify`, `enroll`, `identify`, `gallery`.
+- `painting`: from photos to painted pictures;
+- `pictures`: where these go, and how they are written;
+- a module for each command: `verify`, `enroll`, `identify`, `gallery`, `stylize`.
 
-Nothing here imports TensorFlow before a photo has to be encoded, and the command modules import
-what they need inside their functions, so that `course --help` answers at once.
+Nothing here imports TensorFlow before a photo has to be encoded or painted, and the command modules
+import what they need inside their functions, so that `course --help` answers at once.
 """
 
 from course_utils.cli.program import main

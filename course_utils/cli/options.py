@@ -9,6 +9,7 @@ from typing import NoReturn
 from course_utils.cli.output import Answer, CommandError
 
 DEFAULT_FMR = 0.001
+LARGEST_NUMBER = 1e6  # a factor or a time beyond it is a slip, and no longer fits the arithmetic
 GALLERY_VARIABLE = "COURSE_GALLERY"
 
 Run = Callable[[argparse.Namespace], Answer]
@@ -16,7 +17,7 @@ Run = Callable[[argparse.Namespace], Answer]
 EXIT_CODES = {
     "0": "yes, or done",
     "1": "no: different people, or a face that is not in the database",
-    "2": "wrong usage, unreadable photo or gallery, missing package, gallery locked",
+    "2": "wrong usage, unreadable file, file in the way, missing package, gallery locked",
     "3": "no face, or several faces where one is needed",
     "130": "interrupted (Ctrl-C)",
 }
@@ -148,7 +149,7 @@ def distance(text: str) -> float:
 
 
 def count(text: str) -> int:
-    """The value of `-k`.
+    """The value of `-k`, `--size` and `--steps`.
 
     Args:
         text: What was typed.
@@ -160,6 +161,53 @@ def count(text: str) -> int:
     if not (value >= 1 and value.is_integer()):
         raise argparse.ArgumentTypeError(f"expected an integer, at least 1, not {text!r}")
     return int(value)
+
+
+def whole_number(text: str) -> int:
+    """The value of `--seed`.
+
+    Args:
+        text: What was typed.
+
+    Returns:
+        An integer, at least 0.
+    """
+    value = _number(text)
+    if not (value >= 0 and value.is_integer()):
+        raise argparse.ArgumentTypeError(f"expected an integer, at least 0, not {text!r}")
+    return int(value)
+
+
+def positive_number(text: str) -> float:
+    """The value of `--strength`, `--stroke-size` and `--time`.
+
+    Args:
+        text: What was typed.
+
+    Returns:
+        A number above 0, at most a million.
+    """
+    value = _number(text)
+    if not 0 < value <= LARGEST_NUMBER:
+        raise argparse.ArgumentTypeError(
+            f"expected a number above 0, at most {LARGEST_NUMBER:,.0f}, not {text!r}"
+        )
+    return value
+
+
+def share(text: str) -> float:
+    """The value of `--noise`.
+
+    Args:
+        text: What was typed.
+
+    Returns:
+        A number in [0, 1].
+    """
+    value = _number(text)
+    if not 0 <= value <= 1:
+        raise argparse.ArgumentTypeError(f"expected a number from 0 to 1, not {text!r}")
+    return value
 
 
 def _number(text: str) -> float:

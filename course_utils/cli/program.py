@@ -5,7 +5,7 @@ import sys
 from collections.abc import Sequence
 
 from course_utils import __version__
-from course_utils.cli import enroll, gallery, identify, verify
+from course_utils.cli import enroll, gallery, identify, stylize, verify
 from course_utils.cli.options import EXIT_CODES, GALLERY_VARIABLE, Parser, epilog
 from course_utils.cli.output import (
     FAILED,
@@ -17,18 +17,19 @@ from course_utils.cli.output import (
     write_error,
 )
 
-COMMANDS = (verify, enroll, identify, gallery)
+COMMANDS = (verify, enroll, identify, gallery, stylize)
 EXAMPLES = (
     "course verify passport.jpg selfie.jpg",
     "course enroll Ann ann1.jpg ann2.jpg --gallery friends.npz",
     "course identify party.jpg --gallery friends.npz",
     "course gallery list --gallery friends.npz",
+    "course stylize cat.jpg woodblock -o cat_woodblock.png",
 )
 ENVIRONMENT = {GALLERY_VARIABLE: "the gallery file where --gallery is not given"}
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
-    """The command `course`: faces in your own photos.
+    """The command `course`: faces in your own photos, and paintings of them.
 
     Args:
         arguments: What follows `course` on the command line; by default what was typed there.
@@ -40,7 +41,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         >>> main(["gallery", "list", "--gallery", "no such file.npz"])
         2
 
-    Lecture: section 5, notebook 05.
+    Lecture: sections 5 and 6, notebooks 05 and 06.
     """
     arguments = list(sys.argv[1:] if arguments is None else arguments)
     use_json = _asks_for_json(arguments)
@@ -76,7 +77,7 @@ def build_parser() -> argparse.ArgumentParser:
     """
     parser = Parser(
         prog="course",
-        description="Faces in your own photos: who is it, and is it the same person?\n"
+        description="Your own photos: who is on them, and how would they look as paintings?\n"
         "`course COMMAND --help` has examples and the fields of --json.",
         epilog=epilog(examples=EXAMPLES, environment=ENVIRONMENT, exit_code=EXIT_CODES),
         formatter_class=argparse.RawDescriptionHelpFormatter,

@@ -62,7 +62,7 @@ class Costs:
     style_layers: Mapping[str, float] = field(default_factory=lambda: STYLE_LAYERS)
     alpha: float = 1.0
     beta: float = 10.0
-    smoothness: float = 0.0
+    smoothness: float = 3.0
     style_weights: Sequence[float] | None = None
     style_scale: float = 1.0
     pooling: str = "max"

@@ -145,7 +145,8 @@ def transfer_style(
         Perceptual Factors in Neural Style Transfer", CVPR 2017, section 6.
     Lecture: sections 6 and 8, notebooks 06 and 08.
     """
-    costs, descent = costs or Costs(), descent or Descent()
+    costs = Costs() if costs is None else costs
+    descent = Descent() if descent is None else descent
     for name, value, kind in (("costs", costs, Costs), ("descent", descent, Descent)):
         if not isinstance(value, kind):
             raise TypeError(f"`{name}` must be {kind.__name__}(…). Received: {value!r}.")
