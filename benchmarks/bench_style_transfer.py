@@ -31,7 +31,7 @@ EVALUATIONS_A_TURN = 10
 
 # The recipes, each from its source, with what depends on the scale of J adapted to ours.
 KERAS_STEPS, KERAS_DECAY = 4000, 0.96 ** (1 / 100)  # keras.io, "Neural style transfer", 2016–2023
-KERAS_RATES = (3e4, 1e5, 3e5, 1e6, 3e6)  # the best of these after 200 steps: theirs is for their J
+KERAS_RATES = (2e5, 4e5, 8e5, 1.6e6)  # the best after 100 steps; theirs is 100, for their J
 TUTORIAL_STEPS = 1000  # tensorflow.org, "Neural style transfer": Adam(0.02, beta_1=0.99) on [0, 1]
 GATYS_STEPS = 500  # Gatys's own notebook: L-BFGS on pixels, one size; his paper starts from noise
 
@@ -114,8 +114,8 @@ def sgd(objective: Objective, start: np.ndarray, rate: float, steps: int) -> lis
 
 
 def best_rate(objective: Objective, start: np.ndarray) -> float:
-    """The learning rate with which SGD gets farthest in 200 steps."""
-    ends = [np.nan_to_num(sgd(objective, start, rate, 200)[-1], nan=np.inf) for rate in KERAS_RATES]
+    """The learning rate with which SGD gets farthest in 100 steps."""
+    ends = [np.nan_to_num(sgd(objective, start, rate, 100)[-1], nan=np.inf) for rate in KERAS_RATES]
     return KERAS_RATES[int(np.argmin(ends))]
 
 

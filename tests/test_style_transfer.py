@@ -348,7 +348,6 @@ class TestSeveralStyles:
         with pytest.raises(ValueError, match="Received: 3 weights for 2 styles"):
             paint(style=[stripes(), photo()], costs=costs)
 
-    @pytest.mark.xfail(strict=True, reason="an error of TensorFlow's comes through")
     def test_none_at_all(self):
         with pytest.raises(ValueError, match="style"):
             paint(style=[])
@@ -436,7 +435,6 @@ class TestMask:
         assert {image.shape for image in images} == {(65, 80, 3), (130, 160, 3)}
         assert (picture.image[:, :80] != content[:, :80]).mean() > 0.5
 
-    @pytest.mark.xfail(strict=True, reason="the coarse picture is enlarged as a whole")
     @pytest.mark.parametrize("last", [1, 3])
     def test_when_it_ends_at_a_coarse_size(self, last):
         content = photo(size=LARGE)

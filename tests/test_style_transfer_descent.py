@@ -385,7 +385,6 @@ class TestDescent:
         with pytest.raises(ValueError, match=rf"`{name}` must be positive\. Received: {value}\."):
             Descent(**{name: value})
 
-    @pytest.mark.xfail(strict=True, reason="None is taken for no limit, as in `seconds`")
     def test_no_learning_rate(self):
         with pytest.raises((TypeError, ValueError), match="`learning_rate`"):
             Descent(learning_rate=None)

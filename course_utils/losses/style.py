@@ -6,6 +6,7 @@ entries of Gram matrices for the style. So they do not grow with the image.
 
 import math
 from collections.abc import Mapping
+from numbers import Real
 
 from keras import ops
 
@@ -195,9 +196,12 @@ def check_weight(name: str, weight: float) -> None:
         weight: A finite number, at least 0.
 
     Raises:
-        ValueError: If it is something else.
+        TypeError: If it is no number.
+        ValueError: If it is negative, infinite or NaN.
     """
-    if isinstance(weight, str) or not 0 <= weight < math.inf:
+    if not isinstance(weight, Real):
+        raise TypeError(f"`{name}` must be a number. Received: {weight!r}.")
+    if not 0 <= weight < math.inf:
         raise ValueError(f"`{name}` must be finite and at least 0. Received: {weight!r}.")
 
 

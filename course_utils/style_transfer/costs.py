@@ -1,7 +1,6 @@
 """What is descended: J(G) and its gradient on the pixels, for one content and any styles."""
 
 import functools
-import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from types import MappingProxyType
@@ -13,11 +12,12 @@ import tensorflow as tf
 from PIL import Image
 
 from course_utils.losses.style import check_weight, content_cost, gram_cost
-from course_utils.models.vgg import build_vgg_features
+from course_utils.models.vgg import POOLINGS, build_vgg_features
 from course_utils.tensors import gram_matrix, total_variation
 
 CONTENT_LAYERS = MappingProxyType({"block4_conv2": 1.0})
 STYLE_LAYERS = MappingProxyType({f"block{block}_conv1": 0.2 for block in range(1, 6)})
+OUTSIDE = 100.0  # price of levels that no picture can show, below 0 and above 255
 SILENCE = 1e-12  # smallest cost that a silent layer may stand for: nothing is divided by 0
 
 
@@ -31,6 +31,9 @@ class Costs:
     0): 1 is as far from C, or from S, as silence is. Then weights mean the same in all layers, for
     all images, and for other networks.
 
+    Levels below 0 or above 255, which no picture can show, are seen as 0 and 255; and being there
+    has a price, so that G comes back. What is shown in the end costs what the descent reached.
+
     Attributes:
         content_layers: Layer → weight in J_content; deeper layers leave G more freedom.
         style_layers: Layer → λ in J_style; the first sees the colours and finest texture, the last
@@ -43,7 +46,8 @@ class Costs:
         style_scale: Size of the strokes: the longer side of each style image is this many times
             that of the picture.
         pooling: "max", or "average", which Gatys et al. preferred.
-        weights: Of the network: "hed", "imagenet" or None, see `models.build_vgg_features`.
+        weights: Of the network: "hed", "imagenet" or None, see `models.build_vgg_features`. None
+            draws random ones, which differ from session to session unless Keras is seeded.
 
     Raises:
         ValueError: If a weight is negative or not finite, no layer is named, or α and β are 0.
@@ -82,12 +86,20 @@ class Costs:
             if not sum(layers.values()) > 0 and getattr(self, self._PRICES[name]) > 0:
                 raise ValueError(f"`{name}` must give weight to a layer. Received: {dict(layers)}.")
         if self.style_weights is not None:
+            if not isinstance(self.style_weights, Sequence):
+                raise TypeError(
+                    "`style_weights` must be a list, a number for each style. "
+                    f"Received: {self.style_weights!r}."
+                )
             for index, weight in enumerate(self.style_weights):
                 check_weight(f"style_weights[{index}]", weight)
             if not sum(self.style_weights) > 0:
                 raise ValueError("`style_weights` must not all be 0.")
-        if not 0 < self.style_scale < math.inf:
+        check_weight("style_scale", self.style_scale)
+        if self.style_scale == 0:
             raise ValueError(f"`style_scale` must be positive. Received: {self.style_scale}.")
+        if self.pooling not in POOLINGS:
+            raise ValueError(f'`pooling` must be "max" or "average". Received: {self.pooling!r}.')
 
     _PRICES = MappingProxyType({"content_layers": "alpha", "style_layers": "beta"})
 
@@ -132,7 +144,7 @@ class CostValues(NamedTuple):
     """The cost of an image, and its parts.
 
     Attributes:
-        total: J = α · content + β · style + γ · variation.
+        total: J = α · content + β · style + γ · variation, and the price of impossible levels.
         content: J_content, divided by that of silence.
         style: J_style, likewise.
         variation: V, the mean step between neighbouring pixels, as a share of 255.
@@ -197,9 +209,14 @@ class Objective:
                 weights = costs.style_layers[name] * shares / np.maximum(silence, SILENCE)
                 targets["grams"][name] = grams
                 targets["style_weights"][name] = tf.constant(weights, tf.float32)
-        self.content = tf.constant(content[None], tf.float32)
+        self.content = np.asarray(content, dtype=np.float32)
         if mask is not None:
-            targets["base"] = self.content
+            if mask.shape != content.shape[:2]:
+                raise ValueError(
+                    f"`mask` must have the size of `content`, {content.shape[:2]}. "
+                    f"Received: {mask.shape}."
+                )
+            targets["base"] = tf.constant(self.content[None])
             targets["mask"] = tf.constant(mask[None, :, :, None], tf.float32)
             sizes = self._network.sizes(content.shape[:2])
             targets["layer_masks"] = {name: _fitted(mask, sizes[name]) for name in style_layers}
@@ -215,7 +232,15 @@ class Objective:
 
         Returns:
             The cost and its parts, and ∂J/∂image, float32 array of the image's shape.
+
+        Raises:
+            ValueError: If the image has not the size of the content.
         """
+        if np.shape(image) != self.content.shape:
+            raise ValueError(
+                f"`image` must have the shape of the content, {self.content.shape}. "
+                f"Received: {np.shape(image)}."
+            )
         pixels = tf.constant(np.asarray(image, dtype=np.float32)[None])
         values, gradient = self._evaluate(pixels, self._targets)
         return CostValues(*(float(value) for value in values.numpy())), gradient.numpy()[0]
@@ -272,7 +297,8 @@ class _Network:
     def _cost(self, pixels, targets):
         with tf.GradientTape() as tape:
             tape.watch(pixels)
-            image = _mixed(pixels, targets)
+            possible = tf.clip_by_value(pixels, 0.0, 255.0)
+            image = _mixed(possible, targets)
             seen = self._model(image)
             content, style = tf.constant(0.0), tf.constant(0.0)
             for name, weight in targets["content_weights"].items():
@@ -283,7 +309,8 @@ class _Network:
             size = tf.cast(tf.size(image), tf.float32)
             variation = total_variation(image)[0] / (255.0 * size)
             alpha, beta, gamma = tf.unstack(targets["prices"])
-            total = alpha * content + beta * style + gamma * variation
+            outside = tf.reduce_mean(tf.square((pixels - possible) / 255.0))
+            total = alpha * content + beta * style + gamma * variation + OUTSIDE * outside
         return tf.stack([total, content, style, variation]), tape.gradient(total, pixels)
 
 

@@ -4,7 +4,7 @@ import math
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
-from numbers import Integral
+from numbers import Integral, Real
 
 import keras
 import numpy as np
@@ -15,6 +15,7 @@ import tensorflow as tf
 from course_utils.style_transfer.costs import CostValues
 
 OPTIMIZERS = ("l-bfgs", "adam")
+STARTS = ("auto", "content", "noise")
 WINDOW = 20  # evaluations over which the fall of the cost is measured
 MEMORY = 20  # steps that L-BFGS remembers
 PATIENCE = 1e-12  # smallest fall that L-BFGS itself goes on for
@@ -32,7 +33,9 @@ class Descent:
             average over the last 20. 0 never stops early.
         sizes: How many sizes the picture is painted at, from coarse to fine, each twice as large as
             the one before; fewer if the first would be too small.
-        start: "content", "noise", or a number between: the share of noise in a blend.
+        start: "content"; "noise"; a number between 0 and 1, the share of noise in a blend of both;
+            or "auto", the content with the colours of the style if that costs less than the
+            content as it is.
         learning_rate: Of Adam, in levels of 255.
         smoothing: The pixels are moved in waves whose amplitude falls as 1 / frequency to this
             power: the same step moves coarse waves more than fine ones. 0 moves single pixels.
@@ -46,18 +49,18 @@ class Descent:
 
     Example:
         >>> Descent(optimizer="adam", steps=1000).start
-        'content'
+        'auto'
 
     Lecture: section 8, notebook 08.
     """
 
     optimizer: str = "l-bfgs"
-    steps: int = 100
+    steps: int = 50
     tolerance: float = 1e-3
-    sizes: int = 3
-    start: str | float = "content"
+    sizes: int = 2
+    start: str | float = "auto"
     learning_rate: float = 5.0
-    smoothing: float = 0.5
+    smoothing: float = 0.25
     seconds: float | None = None
     seed: int = 0
 
@@ -72,6 +75,10 @@ class Descent:
                 raise TypeError(f"`{name}` must be an integer. Received: {value!r}.")
             if value < smallest:
                 raise ValueError(f"`{name}` must be at least {smallest}. Received: {value}.")
+        for name in ("tolerance", "smoothing", "learning_rate", "seconds"):
+            value = getattr(self, name)
+            if not isinstance(value, Real) and not (name == "seconds" and value is None):
+                raise TypeError(f"`{name}` must be a number. Received: {value!r}.")
         if not 0 <= self.tolerance < 1:
             raise ValueError(f"`tolerance` must lie in [0, 1). Received: {self.tolerance}.")
         if not 0 <= self.smoothing <= 2:
@@ -80,20 +87,12 @@ class Descent:
             value = getattr(self, name)
             if value is not None and not 0 < value < math.inf:
                 raise ValueError(f"`{name}` must be positive. Received: {value}.")
-        if not (
-            self.start in ("content", "noise")
-            if isinstance(self.start, str)
-            else 0 <= self.start <= 1
-        ):
+        is_share = isinstance(self.start, Real) and 0 <= self.start <= 1
+        if not is_share and self.start not in STARTS:
             raise ValueError(
-                f'`start` must be "content", "noise" or a share of noise in [0, 1]. '
+                '`start` must be "auto", "content", "noise" or a share of noise in [0, 1]. '
                 f"Received: {self.start!r}."
             )
-
-    @property
-    def noise_share(self) -> float:
-        """The share of noise in the start: 0 for the content alone, 1 for noise alone."""
-        return {"content": 0.0, "noise": 1.0}.get(self.start, self.start)
 
 
 class Stopped(Exception):
@@ -117,7 +116,8 @@ def descend(
 
     Returns:
         The image of lowest cost that was evaluated, float32, and why the descent ended:
-        "converged", "steps", "interrupted" (Ctrl-C), or what a `Stopped` said.
+        "converged", "steps", "stalled" (no step lowers the cost), "interrupted" (Ctrl-C), or what
+        a `Stopped` said.
 
     Raises:
         KeyboardInterrupt: If it is interrupted before the first evaluation is done.
@@ -132,7 +132,7 @@ def descend(
         if best.image is None:
             raise
         return best.image, "interrupted"
-    return best.image, "converged"
+    return best.image, "stalled"
 
 
 class _Best:
@@ -147,7 +147,7 @@ class _Best:
         if self._lows:
             self._stop_if_done()
         values, gradient = self._evaluate(image)
-        if self.image is None or values.total < self._lowest:
+        if self.image is None or values.total < self._lowest or math.isnan(self._lowest):
             self.image, self._lowest = image.astype(np.float32), values.total
         self._lows.append(self._lowest)
         if self._note is not None:
@@ -155,9 +155,9 @@ class _Best:
         return values.total, gradient.astype(np.float64)
 
     def _stop_if_done(self) -> None:
-        if len(self._lows) > WINDOW:
+        if self._descent.tolerance > 0 and len(self._lows) > WINDOW:
             before, now = self._lows[-1 - WINDOW], self._lows[-1]
-            if before - now < WINDOW * self._descent.tolerance * abs(now):
+            if before - now <= WINDOW * self._descent.tolerance * abs(now):
                 raise Stopped("converged")
         if len(self._lows) >= self._descent.steps:
             raise Stopped("steps")

@@ -11,7 +11,12 @@ from tqdm import tqdm
 
 from course_utils.data.photos import Photo, fitted, read_photo
 from course_utils.shapes import positive_integer
-from course_utils.style_transfer.colors import luminance, matched_luminance, with_colors_of
+from course_utils.style_transfer.colors import (
+    luminance,
+    matched_luminance,
+    recolored,
+    with_colors_of,
+)
 from course_utils.style_transfer.costs import Costs, CostValues, Objective
 from course_utils.style_transfer.descent import Clock, Descent, Stopped, descend
 
@@ -51,7 +56,8 @@ class StyledPicture:
     Attributes:
         image: G, uint8 array, shape (height, width, 3), RGB 0–255.
         history: The costs on the way.
-        ended: "converged", "steps" (all evaluations used), "time", "callback" or "interrupted".
+        ended: "converged", "steps" (all evaluations used), "stalled" (no step lowered the cost any
+            more), "time", "callback" or "interrupted".
     """
 
     image: np.ndarray
@@ -153,6 +159,8 @@ def transfer_style(
     longest = None if max_side is None else positive_integer("max_side", max_side)
     photo = fitted(read_photo(content), longest)
     styles = [read_photo(each) for each in (style if isinstance(style, list | tuple) else [style])]
+    if not styles:
+        raise ValueError("`style` must be an image, or several. Received: an empty list.")
     costs.shares(len(styles))  # refuses weights for another number of styles
     levels = _levels(photo.shape[:2], [each.shape[:2] for each in styles], costs, descent.sizes)
     where = None if mask is None else _checked_mask(mask, photo.shape[:2])
@@ -191,7 +199,7 @@ class _Easel:
         for level in levels:
             try:
                 objective = self._objective(level)
-                start = self._start(level.size) if image is None else _resized(image, level.size)
+                start = self._start(objective) if image is None else _resized(image, level.size)
                 render = functools.partial(self._rendered, objective)
                 note = functools.partial(record, render=render)
                 image, ended = descend(objective, start, self.descent, note=note)
@@ -201,9 +209,12 @@ class _Easel:
                 ended = "interrupted"
             else:
                 shown = objective.painted(image)
-            if ended not in ("converged", "steps"):
+            if ended not in ("converged", "steps", "stalled"):
                 break
-        return self._colored(_resized(shown, size)), ended
+        generated = _resized(shown, size)
+        if self.mask is not None:  # outside it, what ended at a coarse size is sharp all the same
+            generated = self.content + self.mask[:, :, None] * (generated - self.content)
+        return self._colored(generated), ended
 
     def _objective(self, level: _Level) -> Objective:
         styles = [
@@ -213,10 +224,15 @@ class _Easel:
         mask = None if self.mask is None else np.clip(_resized(self.mask, level.size), 0, 1)
         return Objective(_resized(self.content, level.size), styles, self.costs, mask=mask)
 
-    def _start(self, size: tuple[int, int]) -> np.ndarray:
-        content = _resized(self.content, size)
+    def _start(self, objective: Objective) -> np.ndarray:
+        content, start = objective.content, self.descent.start
+        if start == "auto":
+            shares = self.costs.shares(len(self.styles))
+            palettes = [recolored(content, style) for style in self.styles]
+            mixed = sum(share * each for share, each in zip(shares, palettes, strict=True))
+            return min(content, mixed, key=lambda image: objective(image)[0].total)
         noise = np.random.default_rng(self.descent.seed).uniform(0, 255, content.shape)
-        return content + self.descent.noise_share * (noise - content)
+        return content + {"content": 0.0, "noise": 1.0}.get(start, start) * (noise - content)
 
     def _rendered(self, objective: Objective, pixels: np.ndarray) -> np.ndarray:
         return self._colored(objective.painted(pixels))
