@@ -204,8 +204,7 @@ class TestOptions:
         assert call["costs"].beta == Costs().beta
         assert call["costs"].style_scale == Costs().style_scale
         assert call["costs"].shares(1) == [1]
-        assert call["descent"] == Descent(start=0.0)
-        assert Descent().noise_share == 0
+        assert call["descent"] == Descent()
         default = inspect.signature(transfer_style).parameters["max_side"].default
         assert call["max_side"] == default
         assert (call["keep_colors"], call["mask"], call["progress"]) == (False, None, False)
@@ -308,6 +307,15 @@ class TestAnswer:
         result = course("cat.png", "ink.png", "-o", "new.png")
         assert (result.code, result.err) == (0, "")
         assert f"48 × 40, {words} after " in result.out
+
+    def test_it_tells_that_no_step_lowered_the_cost_any_more(self, course, painter):
+        painter.endings["cat.png"] = "stalled"
+        result = course("cat.png", "ink.png", "-o", "new.png")
+        assert (result.code, result.err) == (0, "")
+        assert re.search(r"48 × 40, [a-z ,]+ after 3 s, J 5\.5", result.out)
+        result = course("cat.png", "ink.png", "-o", "new2.png", "--json")
+        assert result.document["pictures"][0]["ended"] == "stalled"
+        assert re.search(r"\bstalled\b", course("--help").out)
 
     def test_a_line_for_each_picture(self, course, painter):
         result = course("cat.png", "dog.png", "ink.png", "-o", "out")

@@ -1,4 +1,5 @@
 import math
+import re
 
 import numpy as np
 import pytest
@@ -406,10 +407,16 @@ class TestStyleCost:
         with pytest.raises(ValueError, match=f"`{argument}` must .*Received: no layer"):
             style_cost(**layers, weights={"low": 1.0})
 
-    @pytest.mark.parametrize("weight", [-0.1, math.nan, math.inf, "1"])
+    @pytest.mark.parametrize("weight", [-0.1, math.nan, math.inf])
     def test_a_weight_that_no_cost_has(self, weight):
-        words = rf'`weights\["high"\]` must be finite and at least 0. Received: {weight!r}\.'
+        words = rf'`weights\["high"\]` must be finite and at least 0\. Received: {weight!r}\.'
         with pytest.raises(ValueError, match=words):
+            style_cost(three_layers(1), three_layers(7), weights={"low": 1.0, "high": weight})
+
+    @pytest.mark.parametrize("weight", ["1", None, [1.0]])
+    def test_a_weight_that_is_no_number(self, weight):
+        words = rf'`weights["high"]` must be a number. Received: {weight!r}.'
+        with pytest.raises(TypeError, match=re.escape(words)):
             style_cost(three_layers(1), three_layers(7), weights={"low": 1.0, "high": weight})
 
     def test_no_layer_at_all(self):
@@ -449,11 +456,16 @@ class TestTotalCost:
             total_cost(3.0, 5.0, alpha=0, beta=0.0)
 
     @pytest.mark.parametrize("name", ["alpha", "beta"])
-    @pytest.mark.parametrize("weight", [-1, math.nan, math.inf, -math.inf, "2"])
+    @pytest.mark.parametrize("weight", [-1, math.nan, math.inf, -math.inf])
     def test_a_weight_that_no_cost_has(self, name, weight):
-        words = f"`{name}` must be finite and at least 0. Received: {weight!r}."
+        words = rf"`{name}` must be finite and at least 0\. Received: {weight!r}\."
         with pytest.raises(ValueError, match=words):
             total_cost(1.0, 1.0, **{name: weight})
+
+    @pytest.mark.parametrize("name", ["alpha", "beta"])
+    def test_a_weight_that_is_no_number(self, name):
+        with pytest.raises(TypeError, match=rf"`{name}` must be a number\. Received: '2'\."):
+            total_cost(1.0, 1.0, **{name: "2"})
 
 
 def test_check_weight_takes_what_is_finite_and_not_negative():
@@ -461,3 +473,6 @@ def test_check_weight_takes_what_is_finite_and_not_negative():
         check_weight("weight", weight)
     with pytest.raises(ValueError, match=r"`w` must be finite .* Received: -1e-300\."):
         check_weight("w", -1e-300)
+    for weight in ("1", None, (1,), 1j, np.ones(1)):
+        with pytest.raises(TypeError, match=r"`w` must be a number\. Received: "):
+            check_weight("w", weight)

@@ -276,6 +276,110 @@ class TestPicture:
             assert total.min() < 0.7 * total[0]
 
 
+class TestStartThatIsChosen:
+    """ "auto": the content in the colours of the styles, if that costs less than the content."""
+
+    AUTO = dataclasses.replace(FEW, steps=1, start="auto")
+
+    def objective(self, content, styles, costs=COSTS):
+        return Objective(np.float32(content), [np.float32(each) for each in styles], costs)
+
+    @pytest.mark.parametrize(
+        ("beta", "cheaper"), [(20.0, "recolored"), (0.01, "content"), (0.0, "content")]
+    )
+    def test_is_the_cheaper_of_the_two(self, beta, cheaper):
+        costs = dataclasses.replace(COSTS, beta=beta)
+        objective = self.objective(photo(), [stripes()], costs)
+        starts = {"content": np.float32(photo()), "recolored": recolored(photo(), stripes())}
+        totals = {name: objective(start)[0].total for name, start in starts.items()}
+        assert min(totals, key=totals.get) == cheaper
+        assert max(totals.values()) > 1.01 * min(totals.values())
+        picture = paint(costs=costs, descent=self.AUTO)
+        np.testing.assert_allclose(picture.image, starts[cheaper], rtol=0, atol=0.51)
+        np.testing.assert_allclose(picture.history.total, [totals[cheaper]], rtol=1e-4)
+
+    def test_is_chosen_if_nothing_is_said(self):
+        default = paint(descent=Descent(steps=1)).image
+        np.testing.assert_array_equal(default, paint(descent=self.AUTO).image)
+        assert np.abs(default - np.float64(photo())).mean() > 5
+
+    @pytest.mark.parametrize(("weights", "shares"), [((3, 1), (0.75, 0.25)), (None, (0.5, 0.5))])
+    def test_the_colours_are_those_of_the_styles_by_their_shares(self, weights, shares):
+        styles = [stripes(), photo(4, (40, 40), 30, 90)]
+        costs = dataclasses.replace(COSTS, style_weights=weights)
+        expected = sum(
+            share * recolored(photo(), style).astype(float)
+            for share, style in zip(shares, styles, strict=True)
+        )
+        objective = self.objective(photo(), styles, costs)
+        assert objective(expected)[0].total < objective(photo())[0].total
+        image = paint(style=styles, costs=costs, descent=self.AUTO).image
+        np.testing.assert_allclose(image, expected, rtol=0, atol=0.51)
+
+    def test_its_evaluations_are_neither_noted_nor_counted(self):
+        moments = []
+        descent = dataclasses.replace(self.AUTO, steps=3, sizes=2)
+        history = paint(photo(size=LARGE), descent=descent, callback=moments.append).history
+        assert [moment.evaluation for moment in moments] == [1, 2, 3, 4, 5, 6]
+        assert history.heights.tolist() == [65] * 3 + [130] * 3
+        assert history.seconds[0] == 0
+
+    def test_is_chosen_at_the_first_size_and_never_again(self):
+        """The second size starts from the first, also where the content would cost less."""
+        images = []
+        descent = dataclasses.replace(self.AUTO, sizes=2)
+        picture = paint(
+            photo(size=LARGE), descent=descent, callback=lambda moment: images.append(moment.image)
+        )
+        small, large = images
+        assert small.shape == (65, 80, 3)
+        np.testing.assert_array_equal(picture.image, large)
+
+        def resized(image):
+            photo = Image.fromarray(image).resize((160, 130), Image.Resampling.BICUBIC)
+            return np.asarray(photo, float)
+
+        np.testing.assert_allclose(large, resized(small), rtol=0, atol=3)
+
+    def test_with_colours_kept_it_is_the_brightness_that_is_matched(self):
+        """The style is matched to the content already: nothing is recoloured that could show."""
+        image = paint(keep_colors=True, descent=self.AUTO).image
+        np.testing.assert_allclose(image, photo(), rtol=0, atol=2)
+
+
+class TestSaturatedLevels:
+    """A black and white content and a style of pure colours: the descent wants to go beyond."""
+
+    def images(self):
+        y, x = np.mgrid[:48, :64]
+        content = np.where((x // 16 + y // 12) % 2, 255, 0)[..., None].repeat(3, axis=2)
+        style = np.zeros((40, 40, 3), np.uint8)
+        style[:, ::4, 0] = style[::5, :, 2] = style[:, 1::4] = 255
+        return content.astype(np.uint8), style
+
+    @pytest.mark.parametrize("options", [{}, {"mask": left_half()}])
+    @pytest.mark.parametrize("optimizer", ["l-bfgs", "adam"])
+    def test_what_is_shown_costs_what_was_reached(self, optimizer, options):
+        content, style = self.images()
+        costs = dataclasses.replace(COSTS, smoothness=1.0)
+        descent = dataclasses.replace(FEW, optimizer=optimizer, steps=25)
+        picture = paint(content, style, costs=costs, descent=descent, **options)
+        history, mask = picture.history, options.get("mask")
+        assert history.total.min() < 0.8 * history.total[0]
+        assert np.isin(picture.image, (0, 255)).mean() > 0.1
+        mask = None if mask is None else np.float32(mask)
+        objective = Objective(np.float32(content), [np.float32(style)], costs, mask=mask)
+        assert objective(picture.image)[0].total <= 1.01 * history.total.min()
+
+    def test_the_history_has_their_price(self):
+        content, style = self.images()
+        history = paint(content, style, descent=dataclasses.replace(FEW, steps=8)).history
+        price = history.total - (history.content + 20 * history.style)
+        assert price[0] == pytest.approx(0, abs=1e-5 * history.total[0])
+        assert price.min() > -1e-5 * history.total[0]
+        assert price.max() > 1e-4 * history.total[0]
+
+
 class TestPhotosOfAnyKind:
     """Each is the same picture, written another way: as content and as style."""
 
@@ -349,8 +453,10 @@ class TestSeveralStyles:
             paint(style=[stripes(), photo()], costs=costs)
 
     def test_none_at_all(self):
-        with pytest.raises(ValueError, match="style"):
-            paint(style=[])
+        words = r"`style` must be an image, or several\. Received: an empty list\."
+        for style in ([], ()):
+            with pytest.raises(ValueError, match=words):
+                paint(style=style)
 
     @pytest.mark.parametrize(
         ("size", "scale", "expected"),
@@ -448,6 +554,38 @@ class TestMask:
         assert picture.image.shape == content.shape
         np.testing.assert_array_equal(picture.image[:, 80:], content[:, 80:])
 
+    @pytest.mark.parametrize("keep_colors", [False, True])
+    def test_when_time_is_over_at_a_coarse_size(self, keep_colors):
+        """The rest is as sharp as C, and what is painted has been enlarged."""
+        content = photo(size=LARGE)
+        picture = paint(
+            content,
+            mask=left_half(LARGE),
+            keep_colors=keep_colors,
+            descent=dataclasses.replace(TWO_SIZES, seconds=1e-9),
+        )
+        assert picture.ended == "time"
+        assert picture.history.heights.tolist() == [65]
+        np.testing.assert_array_equal(picture.image[:, 80:], content[:, 80:])
+        steps = [
+            np.abs(np.diff(luma_of(each[:, :78]), axis=1)) for each in (picture.image, content)
+        ]
+        assert steps[0].mean() < 0.8 * steps[1].mean()
+
+    def test_a_soft_one_when_it_ends_at_a_coarse_size(self):
+        """C + mask · (G − C) once, G what was painted, as large as C; no level is clipped."""
+        content, mask = photo(size=LARGE, low=90, high=160), np.full(LARGE, 0.5, np.float32)
+        mask[:, 100:] = 0
+        descent = dataclasses.replace(TWO_SIZES, start=0.5, steps=1)
+
+        def first(**options):
+            return paint(content, descent=descent, callback=lambda moment: True, **options).image
+
+        noise, image = first().astype(float), first(mask=mask)
+        np.testing.assert_array_equal(image[:, 100:], content[:, 100:])
+        expected = content + 0.5 * (noise - content)
+        np.testing.assert_allclose(image[:, :96], expected[:, :96], rtol=0, atol=1.1)
+
     def test_kinds_of_masks(self):
         expected = paint(mask=left_half()).image
         for same in (
@@ -478,10 +616,12 @@ class TestMask:
         np.testing.assert_array_equal(image[:, 38:], plain[:, 38:])
 
     def test_half_a_mask_is_half_of_the_way(self):
-        """Each pixel moves by at most its share of what it is painted with."""
+        """C + 0.25 · (G − C), and the last picture is that of the last moment."""
         mask = np.full((48, 64), 0.25, np.float32)
         descent = dataclasses.replace(FEW, start="noise", steps=1)
-        image = paint(mask=mask, descent=descent).image
+        moments = []
+        image = paint(mask=mask, descent=descent, callback=moments.append).image
+        np.testing.assert_array_equal(image, moments[-1].image)
         noise = paint(descent=descent).image
         expected = photo() + 0.25 * (np.float64(noise) - photo())
         np.testing.assert_allclose(image, expected, rtol=0, atol=0.7)
@@ -528,6 +668,14 @@ class TestSizes:
         assert heights.tolist() == [75, 150]
         assert 75 >= transfer.COARSEST > 37
 
+    @pytest.mark.parametrize(("height", "heights"), [(80, [40, 80]), (78, [78])])
+    def test_the_shorter_side_of_the_first_has_at_least_40_pixels(self, height, heights):
+        descent = dataclasses.replace(FEW, steps=1, sizes=2)
+        for size in ((height, 110), (110, height)):
+            content = photo(size=size)
+            found = paint(content, descent=descent).history.heights * height / size[0]
+            np.testing.assert_allclose(found, heights)
+
     def test_the_finer_starts_from_the_coarser(self):
         """Made small again, the first image of the second size is the best of the first size."""
         moments = []
@@ -550,9 +698,10 @@ class TestSizes:
 
 class TestHistory:
     def test_a_row_for_each_evaluation(self):
-        rows = []
+        """Of soft colours: no level is outside 0–255, which has a price in `total` alone."""
+        rows, content, style = [], photo(low=80, high=170), photo(4, (40, 40), 100, 150)
         costs = dataclasses.replace(COSTS, alpha=2.0, beta=5.0, smoothness=3.0)
-        picture = paint(costs=costs, callback=rows.append)
+        picture = paint(content, style, costs=costs, callback=rows.append)
         history = picture.history
         assert isinstance(history, CostHistory)
         for field in dataclasses.fields(CostHistory):
@@ -655,6 +804,18 @@ class TestEnding:
             assert picture.ended == "interrupted"
             assert picture.image.shape == (*LARGE, 3)
             assert picture.history.heights.tolist() == [65] * 3
+
+    def test_stalled_at_a_minimum_it_goes_on_at_the_next_size(self):
+        """One colour, painted in itself: nothing is left to lower."""
+        flat = np.full((80, 100, 3), 100, np.uint8)
+        descent = dataclasses.replace(TWO_SIZES, steps=30)
+        picture = paint(flat, flat, descent=descent)
+        assert picture.ended == "stalled"
+        heights = picture.history.heights
+        assert set(heights) == {40, 80}
+        assert 0 < (heights == 40).sum() < 30
+        assert 0 < (heights == 80).sum() < 30
+        np.testing.assert_array_equal(picture.image, flat)
 
     def test_by_the_time(self):
         for descent in (FEW, TWO_SIZES, dataclasses.replace(FEW, optimizer="adam")):

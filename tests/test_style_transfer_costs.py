@@ -1,10 +1,12 @@
 import math
+import re
 
 import numpy as np
 import pytest
 
 from course_utils.models import build_vgg_features
 from course_utils.style_transfer import Costs, CostValues, Objective
+from course_utils.style_transfer.costs import OUTSIDE
 
 MEAN_RGB = np.array([122.67892, 116.66877, 104.00699])  # that HED subtracts
 CONTENT = {"block1_conv2": 0.7}
@@ -24,6 +26,14 @@ def random_image(seed=0, size=SIZE):
     coarse = rng.uniform(0, 255, (-(-height // 4), -(-width // 4), 3))
     spots = np.kron(coarse, np.ones((4, 4, 1)))[:height, :width]
     return np.clip(spots + rng.normal(0, 15, (*size, 3)), 0, 255).astype(np.float32)
+
+
+def beyond(image):
+    """With more contrast: many levels are below 0 or above 255."""
+    beyond = image * 1.5 - 60
+    assert (beyond < -1).mean() > 0.03
+    assert (beyond > 256).mean() > 0.03
+    return beyond
 
 
 def soft_mask(size=SIZE, seed=5):
@@ -82,8 +92,8 @@ def relative(target, found):
 
 
 def reference(image, content, styles, costs, kernels, mask=None):
-    """J_content, J_style and V, from their definitions."""
-    image, content = np.float64(image), np.float64(content)
+    """J_content, J_style and V, from their definitions, of what a picture can show of G."""
+    image, content = np.clip(np.float64(image), 0, 255), np.float64(content)
     masks = {}
     if mask is not None:
         image = content + np.float64(mask)[..., None] * (image - content)
@@ -104,7 +114,9 @@ def reference(image, content, styles, costs, kernels, mask=None):
 
 def reference_total(image, content, styles, costs, kernels, mask=None):
     parts = reference(image, content, styles, costs, kernels, mask)
-    return np.dot(parts, (costs.alpha, costs.beta, costs.smoothness))
+    below, above = np.minimum(image, 0), np.maximum(image, 255) - 255
+    price = OUTSIDE * np.mean((below / 255) ** 2 + (above / 255) ** 2)
+    return np.dot(parts, (costs.alpha, costs.beta, costs.smoothness)) + price
 
 
 CASES = {
@@ -133,21 +145,27 @@ def made(case):
 class TestAgainstNumPy:
     def test_cost_and_parts(self, case, kernels):
         objective, (content, styles, costs), mask = made(case)
-        for image in (content, random_image(2), np.full((*SIZE, 3), 90.0)):
+        inside = (content, random_image(2), np.full((*SIZE, 3), 90.0))
+        for image in (*inside, beyond(random_image(2))):
             values, gradient = objective(image)
             parts = reference(image, content, styles, costs, kernels, mask)
             assert isinstance(values, CostValues)
             assert all(type(value) is float for value in values)
             np.testing.assert_allclose(values[1:], parts, rtol=1e-4, atol=1e-7)
-            total = np.dot(parts, (costs.alpha, costs.beta, costs.smoothness))
+            total = reference_total(image, content, styles, costs, kernels, mask)
             assert values.total == pytest.approx(total, rel=1e-4)
             assert gradient.shape == (*SIZE, 3)
             assert gradient.dtype == np.float32
 
-    def test_gradient_along_some_directions(self, case, kernels):
-        """Central differences of the float64 cost, along random signs and the gradient itself."""
+    @pytest.mark.parametrize("levels", ["inside", "beyond"])
+    def test_gradient_along_some_directions(self, case, levels, kernels):
+        """Central differences of the float64 cost, along random signs and the gradient itself.
+
+        At 0 and 255 themselves there is no derivative: no level lies there.
+        """
         objective, arguments, mask = made(case)
         image, rng = random_image(2).astype(np.float64), np.random.default_rng(3)
+        image = 1 + image * 253 / 255 if levels == "inside" else beyond(image)
         gradient = np.float64(objective(image)[1])
         size = np.linalg.norm(gradient)
         assert size > 0
@@ -162,6 +180,62 @@ class TestAgainstNumPy:
             )
             slope = (above - below) / 2e-3
             assert (gradient * way).sum() == pytest.approx(slope, abs=1e-3 * size)
+
+
+class TestOutside:
+    """Levels below 0 and above 255."""
+
+    def objective(self, **options):
+        return Objective(random_image(1), [random_image(3)], costs_of(**options))
+
+    def test_are_seen_as_0_and_255_and_have_a_price(self):
+        """A quarter of the numbers 51 beyond 255, another 102 below 0: 0.25 · (0.2² + 0.4²)."""
+        objective = self.objective(smoothness=2.0)
+        seen = random_image(2)
+        seen[:12, :16], seen[12:, 16:] = 255, 0
+        image = seen.copy()
+        image[:12, :16], image[12:, 16:] = 255 + 51, -102
+        shown, expected = objective(image)[0], objective(seen)[0]
+        np.testing.assert_allclose(shown[1:], expected[1:], rtol=1e-6)
+        assert shown.total - expected.total == pytest.approx(OUTSIDE * 0.05, rel=1e-4)
+
+    def test_are_pushed_back_by_the_price_alone(self):
+        """d/dx OUTSIDE · (d / 255)² / n = 2 · OUTSIDE · d / 255² / n, d what x is beyond."""
+        image = beyond(random_image(2))
+        gradient = self.objective(smoothness=2.0)(image)[1]
+        away = np.where(image < 0, image, image - 255)
+        outside = (image < 0) | (image > 255)
+        expected = 2 * OUTSIDE * away[outside] / 255**2 / image.size
+        np.testing.assert_allclose(gradient[outside], expected, rtol=1e-4)
+
+    def test_0_and_255_cost_nothing(self):
+        image = np.where(random_image(2) < 120, 0, 255).astype(np.float32)
+        values = self.objective()(image)[0]
+        assert values.total == pytest.approx(values.content + 10 * values.style, rel=1e-6)
+
+
+class TestShapes:
+    def test_the_content_is_an_array(self):
+        for content in (random_image(1), random_image(1).astype(np.float64)):
+            found = Objective(content, [random_image(3)], costs_of()).content
+            assert isinstance(found, np.ndarray)
+            assert found.dtype == np.float32
+            np.testing.assert_allclose(found, content, rtol=1e-6)
+
+    @pytest.mark.parametrize(
+        "shape", [(24, 33, 3), (32, 24, 3), (24, 32), (24, 32, 1), (1, 24, 32, 3)]
+    )
+    def test_an_image_of_another(self, shape):
+        objective = Objective(random_image(1), [random_image(3)], costs_of())
+        words = f"`image` must have the shape of the content, (24, 32, 3). Received: {shape}."
+        with pytest.raises(ValueError, match=re.escape(words)):
+            objective(np.zeros(shape, np.float32))
+
+    @pytest.mark.parametrize("shape", [(24, 33), (32, 24), (24, 32, 1), (1, 1)])
+    def test_a_mask_of_another(self, shape):
+        words = f"`mask` must have the size of `content`, (24, 32). Received: {shape}."
+        with pytest.raises(ValueError, match=re.escape(words)):
+            Objective(random_image(1), [random_image(3)], costs_of(), mask=np.ones(shape))
 
 
 class TestSizes:
@@ -291,18 +365,24 @@ class TestStyles:
 
 class TestMask:
     def test_outside_the_image_is_c_and_the_gradient_0(self):
-        content, mask = random_image(1), soft_mask()
+        content, mask, image = random_image(1), soft_mask(), random_image(2)
         objective = Objective(content, [random_image(3)], costs_of(smoothness=1.0), mask=mask)
-        image = random_image(2) * 1.5 - 60
         painted, (_, gradient) = objective.painted(image), objective(image)
         np.testing.assert_array_equal(painted[mask == 0], content[mask == 0])
         np.testing.assert_array_equal(gradient[mask == 0], 0)
         assert (gradient[mask > 0.01] != 0).mean() > 0.99
-        clipped = np.clip(image, 0, 255)
-        np.testing.assert_allclose(painted[mask == 1], clipped[mask == 1], rtol=0, atol=1e-3)
-        half = (mask > 0) & (mask < 1)
-        expected = np.clip(content + mask[..., None] * (image - content), 0, 255)
-        np.testing.assert_allclose(painted[half], expected[half], rtol=0, atol=1e-3)
+        expected = content + mask[..., None] * (image - content)
+        np.testing.assert_allclose(painted, expected, rtol=0, atol=1e-3)
+
+    def test_levels_that_no_picture_can_show_are_clipped_before_they_are_mixed(self):
+        """As in the cost: what is shown is what the cost is of."""
+        content, mask, image = random_image(1), soft_mask(), beyond(random_image(2))
+        objective = Objective(content, [random_image(3)], costs_of(), mask=mask)
+        painted = objective.painted(image)
+        expected = content + mask[..., None] * (np.clip(image, 0, 255) - content)
+        np.testing.assert_allclose(painted, expected, rtol=0, atol=1e-3)
+        plain = Objective(content, [random_image(3)], costs_of())(painted)[0]
+        assert objective(image)[0].content == pytest.approx(plain.content, rel=1e-4)
 
     def test_pixels_outside_do_not_count(self):
         content, mask = random_image(1), soft_mask()
@@ -398,6 +478,7 @@ class TestParts:
             np.testing.assert_array_equal(each, copy)
             each[:] = 0
         again = objective(copies[3])
+        np.testing.assert_array_equal(objective.content, copies[0])
         np.testing.assert_allclose(before[0], again[0], rtol=1e-5)
 
 
@@ -420,10 +501,17 @@ class TestCosts:
         assert Costs(content_layers={layer: 1}, beta=0, weights=None).smallest_side == side
 
     @pytest.mark.parametrize("name", ["alpha", "beta", "smoothness"])
-    @pytest.mark.parametrize("weight", [-1, math.nan, math.inf, "1"])
+    @pytest.mark.parametrize("weight", [-1, math.nan, math.inf])
     def test_weights_that_no_cost_has(self, name, weight):
         words = rf"`{name}` must be finite and at least 0\. Received: {weight!r}\."
         with pytest.raises(ValueError, match=words):
+            Costs(**{name: weight})
+
+    @pytest.mark.parametrize("name", ["alpha", "beta", "smoothness", "style_scale"])
+    @pytest.mark.parametrize("weight", ["1", None, [1.0]])
+    def test_weights_that_are_no_numbers(self, name, weight):
+        words = f"`{name}` must be a number. Received: {weight!r}."
+        with pytest.raises(TypeError, match=re.escape(words)):
             Costs(**{name: weight})
 
     def test_something_must_be_wanted(self):
@@ -438,32 +526,52 @@ class TestCosts:
         for layers in (["block1_conv1"], "block1_conv1", None):
             with pytest.raises(TypeError, match=f"`{name}` must be a dict, layer to weight. Rec"):
                 Costs(**{name: layers})
-        for weight in (-1.0, math.nan, math.inf, "1"):
+        for weight in (-1.0, math.nan, math.inf):
             words = rf'`{name}\["block1_conv1"\]` must be finite and at least 0\. Received: '
             with pytest.raises(ValueError, match=words):
                 Costs(**{name: {"block1_conv1": weight}})
+        for weight in ("1", None):
+            words = rf'`{name}\["block1_conv1"\]` must be a number\. Received: {weight!r}\.'
+            with pytest.raises(TypeError, match=words):
+                Costs(**{name: {"block1_conv1": weight}})
 
     def test_style_weights(self):
-        for weight in (-1.0, math.nan, math.inf, "1"):
+        for weight in (-1.0, math.nan, math.inf):
             words = r"`style_weights\[1\]` must be finite and at least 0\. Received: "
             with pytest.raises(ValueError, match=words):
                 Costs(style_weights=(1.0, weight))
+        with pytest.raises(TypeError, match=r"`style_weights\[1\]` must be a number\. Rec.*'1'"):
+            Costs(style_weights=(1.0, "1"))
+        for weights in (2.0, 2, {1.0, 2.0}):
+            with pytest.raises(TypeError, match=r"`style_weights` must be a list, .*Received: "):
+                Costs(style_weights=weights)
         with pytest.raises(ValueError, match="`style_weights` must not all be 0"):
             Costs(style_weights=(0, 0.0))
 
-    @pytest.mark.parametrize("scale", [0, -1, math.nan, math.inf])
+    @pytest.mark.parametrize("scale", [-1, math.nan, math.inf])
     def test_style_scale(self, scale):
+        words = rf"`style_scale` must be finite and at least 0\. Received: {scale}\."
+        with pytest.raises(ValueError, match=words):
+            Costs(style_scale=scale)
+
+    @pytest.mark.parametrize("scale", [0, 0.0])
+    def test_a_style_scale_of_0_leaves_no_style(self, scale):
         with pytest.raises(
-            ValueError, match=rf"`style_scale` must be positive\. Received: {scale}"
+            ValueError, match=rf"`style_scale` must be positive\. Received: {scale}\."
         ):
             Costs(style_scale=scale)
+
+    @pytest.mark.parametrize("pooling", ["median", "", None, "Max"])
+    def test_poolings_that_are_unknown(self, pooling):
+        words = rf'`pooling` must be "max" or "average"\. Received: {pooling!r}\.'
+        with pytest.raises(ValueError, match=words):
+            Costs(pooling=pooling)
 
     @pytest.mark.parametrize(
         ("options", "words"),
         [
             ({"content_layers": {"block9_conv1": 1.0}}, "`layers` must be among .*'block9_conv1'"),
             ({"style_layers": {"block1_conv3": 1.0}}, "`layers` must be among .*'block1_conv3'"),
-            ({"pooling": "median"}, '`pooling` must be "max" or "average".*median'),
             ({"weights": "vgg"}, '`weights` must be "hed", "imagenet" or None.*vgg'),
         ],
     )

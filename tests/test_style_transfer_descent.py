@@ -1,4 +1,5 @@
 import math
+import re
 import time
 
 import numpy as np
@@ -176,8 +177,8 @@ class TestWhatIsReturned:
 class TestConverged:
     @pytest.mark.parametrize("optimizer", OPTIMIZERS)
     def test_when_the_cost_no_longer_falls(self, optimizer):
-        bowl = Bowl(floor=1000.0)
-        descent = Descent(optimizer=optimizer, steps=1000, tolerance=1e-3, learning_rate=10.0)
+        bowl = Bowl(steepest=10_000.0, floor=1000.0)
+        descent = Descent(optimizer=optimizer, steps=1000, tolerance=0.01, learning_rate=10.0)
         _, ended = descend(bowl, random_image(), descent)
         assert ended == "converged"
         assert len(bowl.totals) < 500
@@ -203,6 +204,25 @@ class TestConverged:
             ("steps", 40) if evaluations is None else ("converged", evaluations)
         )
 
+    def test_a_fall_by_the_very_share_is_converged(self):
+        """From 56 by 2 an evaluation: at the 21st it is 16, 40 less, and 20 · 0.125 · 16 = 40."""
+        calls = []
+
+        def cost(image):
+            calls.append(1)
+            return CostValues(58.0 - 2 * len(calls), 0.0, 0.0, 0.0), np.ones(SHAPE, np.float32)
+
+        descent = Descent(optimizer="adam", steps=25, tolerance=0.125)
+        assert descend(cost, random_image(), descent)[1] == "converged"
+        assert len(calls) == 21
+
+    def test_a_cost_of_0_does(self):
+        def cost(image):
+            return CostValues(0.0, 0.0, 0.0, 0.0), np.ones(SHAPE, np.float32)
+
+        descent = Descent(optimizer="adam", steps=60, tolerance=1e-3)
+        assert descend(cost, random_image(), descent)[1] == "converged"
+
     def test_a_cost_below_0_may_converge_too(self):
         def cost(image):
             return CostValues(-5.0, 0.0, 0.0, 0.0), np.ones(SHAPE, np.float32)
@@ -217,11 +237,64 @@ class TestConverged:
         descent = Descent(optimizer="adam", steps=60, tolerance=0)
         assert descend(cost, random_image(), descent)[1] == "steps"
 
-    def test_at_a_minimum_lbfgs_ends_by_itself(self):
+
+class TestStalled:
+    """L-BFGS gives up when no step lowers the cost, whatever the tolerance."""
+
+    @pytest.mark.parametrize("tolerance", [0, 1e-3])
+    def test_at_a_minimum(self, tolerance):
         bowl = Bowl()
-        _, ended = descend(bowl, bowl.lowest_at, Descent(steps=50, smoothing=0))
-        assert ended == "converged"
-        assert len(bowl.images) < 50
+        descent = Descent(steps=50, smoothing=0, tolerance=tolerance)
+        found, ended = descend(bowl, bowl.lowest_at, descent)
+        assert ended == "stalled"
+        assert len(bowl.images) < 20
+        np.testing.assert_allclose(found, bowl.lowest_at, rtol=0, atol=1e-3)
+
+    def test_where_the_gradient_points_the_wrong_way(self):
+        bowl, noted = Bowl(), []
+
+        def misled(image):
+            values, gradient = bowl(image)
+            return values, -gradient
+
+        def note(values, image):
+            noted.append(values.total)
+
+        found, ended = descend(misled, random_image(), Descent(steps=200), note=note)
+        assert ended == "stalled"
+        assert 1 < len(noted) < 200
+        assert min(noted) == noted[0]
+        np.testing.assert_allclose(found, random_image(), rtol=0, atol=1e-3)
+
+
+class TestCostsThatAreNoNumbers:
+    @pytest.mark.parametrize("none", [1, 2])
+    def test_the_first_ones_are_replaced_by_a_number(self, none):
+        bowl = Bowl()
+
+        def cost(image):
+            values, gradient = bowl(image)
+            return (
+                values._replace(total=math.nan) if len(bowl.images) <= none else values
+            ), gradient
+
+        descent = Descent(optimizer="adam", steps=8, tolerance=0)
+        found, ended = descend(cost, random_image(), descent)
+        best = none + int(np.argmin(bowl.totals[none:]))
+        assert ended == "steps"
+        np.testing.assert_array_equal(found, bowl.images[best].astype(np.float32))
+
+    def test_later_ones_replace_nothing(self):
+        bowl = Bowl()
+
+        def cost(image):
+            values, gradient = bowl(image)
+            return (values._replace(total=math.nan) if len(bowl.images) > 3 else values), gradient
+
+        descent = Descent(optimizer="adam", steps=8, tolerance=0)
+        found, _ = descend(cost, random_image(), descent)
+        best = int(np.argmin(bowl.totals[:3]))
+        np.testing.assert_array_equal(found, bowl.images[best].astype(np.float32))
 
 
 @pytest.mark.parametrize("optimizer", OPTIMIZERS)
@@ -385,21 +458,28 @@ class TestDescent:
         with pytest.raises(ValueError, match=rf"`{name}` must be positive\. Received: {value}\."):
             Descent(**{name: value})
 
-    def test_no_learning_rate(self):
-        with pytest.raises((TypeError, ValueError), match="`learning_rate`"):
-            Descent(learning_rate=None)
+    @pytest.mark.parametrize("name", ["learning_rate", "tolerance", "smoothing", "seconds"])
+    @pytest.mark.parametrize("value", [None, "1", [1.0]])
+    def test_what_must_be_a_number(self, name, value):
+        if name == "seconds" and value is None:
+            assert Descent(seconds=None).seconds is None
+            return
+        words = f"`{name}` must be a number. Received: {value!r}."
+        with pytest.raises(TypeError, match=re.escape(words)):
+            Descent(**{name: value})
 
-    @pytest.mark.parametrize("start", ["style", "", "Noise", -0.01, 1.01, math.nan])
+    @pytest.mark.parametrize("start", ["style", "", "Noise", "Auto", None, -0.01, 1.01, math.nan])
     def test_starts_that_are_unknown(self, start):
-        with pytest.raises(ValueError, match='`start` must be "content", "noise" or') as caught:
+        words = '`start` must be "auto", "content", "noise" or a share of noise in [0, 1]. '
+        with pytest.raises(ValueError, match=re.escape(f"{words}Received: {start!r}.")):
             Descent(start=start)
-        assert str(caught.value).endswith(f"Received: {start!r}.")
 
-    @pytest.mark.parametrize(
-        ("start", "share"), [("content", 0), ("noise", 1), (0, 0), (0.25, 0.25), (1, 1)]
-    )
-    def test_share_of_noise(self, start, share):
-        assert Descent(start=start).noise_share == share
+    @pytest.mark.parametrize("start", ["auto", "content", "noise", 0, 0.25, np.float32(0.5), 1])
+    def test_starts_that_are_known(self, start):
+        assert Descent(start=start).start == start
+
+    def test_the_start_is_chosen_if_nothing_is_said(self):
+        assert Descent() == Descent(start="auto")
 
 
 class TestClock:

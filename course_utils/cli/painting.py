@@ -149,7 +149,10 @@ def build_painter(
         style_weights=[weight for _, weight in weights],
     )
     descent = Descent(
-        steps=options.steps, seconds=options.time, start=options.noise, seed=options.seed
+        steps=options.steps,
+        seconds=options.time,
+        start="auto" if options.noise is None else options.noise,
+        seed=options.seed,
     )
     smallest, largest = PAINTED_SIDES
     wanted = min(max(round(options.size * options.stroke_size), smallest), largest)

@@ -32,10 +32,11 @@ from course_utils.cli.photos import PhotoError, Problem, image_files
 from course_utils.cli.pictures import check_free, check_writable, picture_paths
 
 DEFAULT_SIZE = 384  # those of `transfer_style`, which --help does not import
-DEFAULT_STEPS = 100
+DEFAULT_STEPS = 50
 ENDINGS = {
     "converged": "converged",
     "steps": "all steps done",
+    "stalled": "no step lowered the cost any more",
     "time": "stopped by --time",
     "interrupted": "interrupted",
 }
@@ -155,7 +156,7 @@ def _add_limits(parser: argparse.ArgumentParser) -> None:
         metavar="N",
         type=count,
         default=DEFAULT_STEPS,
-        help="steps at each of three sizes, at most (default: %(default)s)",
+        help="steps at each of two sizes, at most (default: %(default)s)",
     )
     parser.add_argument(
         "--time",
@@ -167,8 +168,8 @@ def _add_limits(parser: argparse.ArgumentParser) -> None:
         "--noise",
         metavar="SHARE",
         type=share,
-        default=0.0,
-        help="share of noise in what is begun with: 0 (default), the photo, to 1, noise alone",
+        default=None,
+        help="share of noise to begin with, from 0, the photo, to 1; default: the photo recoloured",
     )
     parser.add_argument(
         "--seed",

@@ -209,7 +209,7 @@ class Objective:
                 weights = costs.style_layers[name] * shares / np.maximum(silence, SILENCE)
                 targets["grams"][name] = grams
                 targets["style_weights"][name] = tf.constant(weights, tf.float32)
-        self.content = np.asarray(content, dtype=np.float32)
+        self.content = np.array(content, dtype=np.float32)  # a copy: the caller's may change
         if mask is not None:
             if mask.shape != content.shape[:2]:
                 raise ValueError(
@@ -254,8 +254,8 @@ class Objective:
         Returns:
             Float32 array of the same shape, within 0–255.
         """
-        pixels = tf.constant(np.asarray(image, dtype=np.float32)[None])
-        return np.clip(_mixed(pixels, self._targets).numpy()[0], 0, 255)
+        levels = np.clip(np.asarray(image, dtype=np.float32), 0, 255)
+        return _mixed(tf.constant(levels[None]), self._targets).numpy()[0]
 
 
 class _Network:

@@ -22,7 +22,7 @@ from course_utils.style_transfer.descent import Clock, Descent, Stopped, descend
 
 MAX_SIDE = 384  # pixels of the longer side, by default
 MAX_PIXELS = 4_000_000  # that are painted at once
-COARSEST = 64  # pixels of the shorter side that the first of several sizes has at least
+COARSEST = 40  # pixels of the shorter side that the first of several sizes has at least
 ASPECT_TOLERANCE = 0.05  # by which the aspect of a mask may differ: sizes are rounded
 
 
@@ -208,10 +208,10 @@ class _Easel:
                     raise
                 ended = "interrupted"
             else:
-                shown = objective.painted(image)
+                shown = np.clip(image, 0, 255)
             if ended not in ("converged", "steps", "stalled"):
                 break
-        generated = _resized(shown, size)
+        generated = np.clip(_resized(shown, size), 0, 255)
         if self.mask is not None:  # outside it, what ended at a coarse size is sharp all the same
             generated = self.content + self.mask[:, :, None] * (generated - self.content)
         return self._colored(generated), ended
