@@ -1,4 +1,4 @@
-"""Real data, read from installed packages, and splits that keep identities apart."""
+"""Real data from installed packages, paintings made by code, splits that keep people apart."""
 
 from course_utils.data.faces import FaceDataset, load_orl_faces
 from course_utils.data.photo_collection import PhotoSource, list_photos, load_photos

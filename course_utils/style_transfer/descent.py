@@ -11,6 +11,7 @@ import numpy as np
 import scipy.fft
 import scipy.optimize
 import tensorflow as tf
+from threadpoolctl import threadpool_limits
 
 from course_utils.style_transfer.costs import CostValues
 
@@ -171,19 +172,21 @@ def _lbfgs(evaluate: Callable, start: np.ndarray, descent: Descent) -> None:
         value, gradient = evaluate(waves.pixels(flat.reshape(start.shape)))
         return value, waves.pixels(gradient).ravel()  # the map is its own adjoint
 
-    scipy.optimize.minimize(
-        cost,
-        waves.coefficients(start).ravel(),
-        jac=True,
-        method="L-BFGS-B",
-        options={
-            "maxcor": MEMORY,
-            "maxiter": 10 * descent.steps,  # it is `evaluate` that counts
-            "maxfun": 10 * descent.steps,
-            "ftol": PATIENCE,
-            "gtol": 0.0,
-        },
-    )
+    # SciPy's own threads would wait for work in a loop, and take the cores from the network's.
+    with threadpool_limits(1, user_api="blas"):
+        scipy.optimize.minimize(
+            cost,
+            waves.coefficients(start).ravel(),
+            jac=True,
+            method="L-BFGS-B",
+            options={
+                "maxcor": MEMORY,
+                "maxiter": 10 * descent.steps,  # it is `evaluate` that counts
+                "maxfun": 10 * descent.steps,
+                "ftol": PATIENCE,
+                "gtol": 0.0,
+            },
+        )
 
 
 def _adam(evaluate: Callable, start: np.ndarray, descent: Descent) -> None:

@@ -1112,7 +1112,7 @@ exercises.check_decide_claim(solution_decide_claim)
 # Grother, Ngan, Hanaoka, "Face recognition vendor test part 3: demographic effects", NIST IR 8280, 2019 ·
 # Mai, Cao, Yuen, Jain, "On the reconstruction of face images from deep face templates", IEEE TPAMI 41, 2019.
 #
-# **Next:** 06 · What neural style transfer is. **Back:** [04 · Triplet loss](04_triplet.ipynb).
+# **Next:** [06 · What neural style transfer is](06_style_transfer.ipynb). **Back:** [04 · Triplet loss](04_triplet.ipynb).
 
 # %% [markdown] lang="zh"
 # ## 小结
@@ -1130,4 +1130,4 @@ exercises.check_decide_claim(solution_decide_claim)
 # Grother、Ngan、Hanaoka，“Face recognition vendor test part 3: demographic effects”，NIST IR 8280，2019 ·
 # Mai、Cao、Yuen、Jain，“On the reconstruction of face images from deep face templates”，IEEE TPAMI 41，2019。
 #
-# **下一节：** 06 · 什么是神经风格迁移。**上一节：** [04 · 三元组损失](04_triplet.ipynb)。
+# **下一节：** [06 · 什么是神经风格迁移](06_style_transfer.ipynb)。**上一节：** [04 · 三元组损失](04_triplet.ipynb)。

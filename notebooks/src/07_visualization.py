@@ -1094,7 +1094,8 @@ exercises.check_occlusion(solution_occlusion)
 # "Understanding the effective receptive field", NeurIPS 2016 · Olah, Mordvintsev, Schubert, "Feature
 # visualization", Distill 2017 · Adebayo et al., "Sanity checks for saliency maps", NeurIPS 2018.
 #
-# **Next:** 08 · The cost function. **Back:** 06 · What neural style transfer is, and for the faces
+# **Next:** [08 · The cost function](08_style_cost.ipynb). **Back:**
+# [06 · What neural style transfer is](06_style_transfer.ipynb), and for the faces
 # [05 · Verification as classification](05_classification.ipynb).
 
 # %% [markdown] lang="zh"
@@ -1115,5 +1116,5 @@ exercises.check_occlusion(solution_occlusion)
 # “Understanding the effective receptive field”，NeurIPS 2016 · Olah、Mordvintsev、Schubert，“Feature
 # visualization”，Distill 2017 · Adebayo 等，“Sanity checks for saliency maps”，NeurIPS 2018。
 #
-# **下一节：** 08 · 代价函数。**上一节：** 06 · 什么是神经风格迁移；人脸部分见
+# **下一节：** [08 · 代价函数](08_style_cost.ipynb)。**上一节：** [06 · 什么是神经风格迁移](06_style_transfer.ipynb)；人脸部分见
 # [05 · 作为分类问题的验证](05_classification.ipynb)。
