@@ -286,13 +286,15 @@ def _copy_outputs(
 
 
 def _with_a_palette(png: bytes) -> bytes:
-    """A large picture with 256 colours of its own, or 64 greys; a small one as it is.
+    """A large picture with 256 colours of its own, or 64 greys; a small or animated one as it is.
 
     That is a third of the bytes: a notebook full of photos would be slow to load and to version.
     """
     if len(png) <= LARGE_PICTURE_BYTES:
         return png
     with Image.open(io.BytesIO(png)) as picture:
+        if getattr(picture, "is_animated", False):
+            return png
         opaque = Image.alpha_composite(
             Image.new("RGBA", picture.size, "white"), picture.convert("RGBA")
         )

@@ -52,7 +52,7 @@ FIELDS = {
     "pictures": "[{photo, picture, ...}], a photo each",
     "  photo, picture": "paths of what was read and of what was written",
     "  width, height": "pixels of the picture",
-    "  ended": "converged, steps (all done), time (is over) or interrupted",
+    "  ended": "converged, steps (all done), stalled, time (is over) or interrupted",
     "  seconds, steps": "time from the first step to the last, and how many there were",
     "  cost": "J, the weighted sum of the costs, which was to become small",
     "  content_cost": "0: the photo's content; 1: as far from it as silent layers",

@@ -46,11 +46,14 @@ plots.use_course_style()
 # %% tags=["settings"]
 CONTENTS = ("chelsea", "china", "coffee")
 STYLES = ("swirling_night", "woodblock", "stained_glass", "ink_mountains")
-LARGE, MIDDLE, SMALL = 256, 144, 128  # pixels of the longer side
+LARGE = 256  # pixels of the longer side of the first picture,
+MIDDLE = 144  # of those in section 7
+SMALL = 128  # and of all others
 DESCENT = Descent(steps=25)  # evaluations of the cost at each size, at most
 STRENGTHS = (1.0, 3.0, 10.0, 100.0)  # β, the weight of the style; the content weighs α = 1
 JUDGES = ("block2_conv2", "block3_conv3", "block4_conv3")  # layers that no transfer is asked about
-MY_PHOTO, MY_STYLE = None, "woodblock"  # section 7: a file; the name or the file of a style
+MY_PHOTO = None  # section 7: a file
+MY_STYLE = "woodblock"  # the name of a style, or a file
 
 # %% [markdown] lang="en"
 # ## 1 · Content, style, and a third picture

@@ -33,7 +33,7 @@ import io
 
 import matplotlib.pyplot as plt
 import numpy as np
-from IPython.display import Image as Picture
+from IPython import display
 from PIL import Image
 
 from course_utils import data, exercises, plots
@@ -433,13 +433,14 @@ runs = {
 }
 
 # %% tags=["nbval-ignore-output"]
-coded = [Image.fromarray(frame).quantize(64) for frame in frames]
+palette = Image.fromarray(np.vstack(frames)).quantize(64)
+coded = [Image.fromarray(frame).quantize(palette=palette, dither=0) for frame in frames]
 stream = io.BytesIO()
-seconds = [250] * (len(frames) - 1) + [3000]  # thousandths
+durations = [250] * (len(frames) - 1) + [3000]  # milliseconds
 coded[0].save(
-    stream, format="GIF", save_all=True, append_images=coded[1:], duration=seconds, loop=0
+    stream, format="PNG", save_all=True, append_images=coded[1:], duration=durations, loop=0
 )
-Picture(stream.getvalue(), format="gif", width=2 * SIDE)
+display.display(display.Image(stream.getvalue(), format="png", width=2 * SIDE))
 
 # %%
 assert len(frames) == len(SHOWN)
