@@ -8,7 +8,7 @@ import pytest
 from PIL import Image
 from scipy import ndimage
 
-from course_utils.data.painters import shapes
+from course_utils.data.painters import outlines
 
 NAMES = ("stained_glass", "ink_mountains", "woodblock", "composition")
 LANDSCAPE, PORTRAIT, SQUARE = (192, 256), (300, 200), (128, 128)
@@ -241,7 +241,7 @@ def test_the_rings_are_concentric_circles_at_every_aspect(size):
 
 
 def test_a_sheet_knows_where_its_pixels_are():
-    sheet = shapes.Sheet(30, 60)
+    sheet = outlines.Sheet(30, 60)
     assert sheet.shape == (30 * sheet.factor, 60 * sheet.factor)
     assert sheet.unit == sheet.shape[0]
     assert sheet.u[0, 0] == pytest.approx(0.5 / sheet.shape[1])
@@ -253,7 +253,7 @@ def test_a_sheet_knows_where_its_pixels_are():
 
 
 def test_finishing_takes_the_mean_of_the_sheets_pixels():
-    sheet = shapes.Sheet(8, 8)
+    sheet = outlines.Sheet(8, 8)
     sheet.pixels[:] = np.random.default_rng(0).random(sheet.pixels.shape)
     sheet.pixels[: sheet.factor] = 3.0  # too much light is cut off
     f = sheet.factor
@@ -267,11 +267,11 @@ def test_finishing_takes_the_mean_of_the_sheets_pixels():
 
 def test_discs_polygons_and_strokes_cover_their_areas_with_soft_edges():
     """Areas by hand: π r², base · height / 2, length · width; in units of the shorter side."""
-    sheet = shapes.Sheet(60, 120)
+    sheet = outlines.Sheet(60, 120)
     pixel = 1 / sheet.unit**2
 
     def area(draw):
-        stencil = shapes.Stencil(sheet)
+        stencil = outlines.Stencil(sheet)
         draw(stencil)
         mask = stencil.mask()
         assert ((mask > 0.1) & (mask < 0.9)).any()
@@ -286,7 +286,7 @@ def test_discs_polygons_and_strokes_cover_their_areas_with_soft_edges():
 
 
 def test_a_part_of_a_mask_is_that_part():
-    stencil = shapes.Stencil(shapes.Sheet(40, 40))
+    stencil = outlines.Stencil(outlines.Sheet(40, 40))
     stencil.disc((0.4, 0.6), 0.3)
     box = slice(20, 200), slice(7, 90)
     np.testing.assert_array_equal(stencil.mask(box), stencil.mask()[box])
@@ -294,27 +294,27 @@ def test_a_part_of_a_mask_is_that_part():
 
 def test_noise_is_smooth_and_fills_its_range():
     x = np.linspace(-40, 40, 8001)
-    values = shapes.noise(x, 0.37 * x, 5)
+    values = outlines.noise(x, 0.37 * x, 5)
     assert -1 <= values.min() < -0.7
     assert 0.7 < values.max() <= 1
     assert np.abs(np.diff(values)).max() < 0.06  # at most 1.5 · 2 a step of 1, in each direction
     assert abs(values.mean()) < 0.1
-    assert correlation(values, shapes.noise(x, 0.37 * x, 6)) < 0.3  # another seed, another noise
-    np.testing.assert_array_equal(values[4000:], shapes.noise(x[4000:], 0.37 * x[4000:], 5))
+    assert correlation(values, outlines.noise(x, 0.37 * x, 6)) < 0.3  # another seed, another noise
+    np.testing.assert_array_equal(values[4000:], outlines.noise(x[4000:], 0.37 * x[4000:], 5))
 
 
 def test_hashes_are_even_and_depend_on_the_salt():
     ids = np.arange(20_000)
-    values = shapes.hashed(ids, 3)
+    values = outlines.hashed(ids, 3)
     shares = np.histogram(values, 10, (0, 1))[0] / len(ids)
     np.testing.assert_allclose(shares, 0.1, atol=0.01)
     assert abs(correlation(values[1:], values[:-1])) < 0.03
-    assert abs(correlation(values, shapes.hashed(ids, 4))) < 0.03
+    assert abs(correlation(values, outlines.hashed(ids, 4))) < 0.03
 
 
 def test_cells_without_jitter_are_the_squares_of_the_lattice():
     x, y = np.random.default_rng(1).uniform(-9, 9, (2, 500))
-    ids = shapes.cells(x, y, 0, jitter=0.0)
+    ids = outlines.cells(x, y, 0, jitter=0.0)
     squares = {(int(np.floor(b)), int(np.floor(a))) for a, b in zip(x, y, strict=True)}
     pairs = {
         (int(np.floor(b)), int(np.floor(a)), int(i)) for a, b, i in zip(x, y, ids, strict=True)
@@ -324,14 +324,14 @@ def test_cells_without_jitter_are_the_squares_of_the_lattice():
 
 def test_a_curve_runs_through_its_points_and_straight_on_a_line():
     points = np.array([(0, 0), (1, 2), (3, 1), (4, 4)], float)
-    places = shapes.curve(points, 10)
+    places = outlines.curve(points, 10)
     np.testing.assert_allclose(places[::10], points)
-    line = shapes.curve(np.array([(0, 0), (1, 2), (2, 4)], float), 8)
+    line = outlines.curve(np.array([(0, 0), (1, 2), (2, 4)], float), 8)
     np.testing.assert_allclose(line[:, 1], 2 * line[:, 0], atol=1e-12)
 
 
 def test_steps_and_colours():
-    np.testing.assert_allclose(shapes.step(1, 3, np.array([0.0, 1, 2, 3, 9])), [0, 0, 0.5, 1, 1])
-    np.testing.assert_allclose(shapes.step(3, 1, np.array([0.0, 2, 4])), [1, 0.5, 0])
-    np.testing.assert_allclose(shapes.rgb("ff0033"), [1, 0, 0.2], atol=1e-6)
-    assert shapes.rgb("000000", "ffffff").shape == (2, 3)
+    np.testing.assert_allclose(outlines.step(1, 3, np.array([0.0, 1, 2, 3, 9])), [0, 0, 0.5, 1, 1])
+    np.testing.assert_allclose(outlines.step(3, 1, np.array([0.0, 2, 4])), [1, 0.5, 0])
+    np.testing.assert_allclose(outlines.rgb("ff0033"), [1, 0, 0.2], atol=1e-6)
+    assert outlines.rgb("000000", "ffffff").shape == (2, 3)

@@ -111,8 +111,9 @@ def transfer_style(
     The same arguments give the same picture on the same machine, unless time is limited.
     Interrupted (Ctrl-C, or the notebook's stop button), the best picture so far is returned.
 
-    Memory: about 3 kB for each pixel that is painted, whatever the size of the files. 384 × 288
-    takes about 0.3 GB, 1,024 × 768 2.4 GB; more than 4 million pixels are refused.
+    Memory: about 4 kB for each pixel that is painted, whatever the size of the files, and 0.8 GB
+    for TensorFlow and the network. 384 × 288 takes 0.4 GB (measured); more than 4 million pixels,
+    for which it would be 16 GB, are refused.
 
     Args:
         content: C: a path, a Pillow image or a uint8 array of any mode, see `data.read_photo`.

@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from course_utils.data.painters.shapes import (
+from course_utils.data.painters.outlines import (
     FLOAT,
     Sheet,
     Stencil,

@@ -3,7 +3,7 @@
 import numpy as np
 from scipy import ndimage
 
-from course_utils.data.painters.shapes import FLOAT, Stencil, cloud, curve, noise, rgb, step
+from course_utils.data.painters.outlines import FLOAT, Stencil, cloud, curve, noise, rgb, step
 
 PAPER = rgb("efe4cd")
 INK = rgb("14161a")

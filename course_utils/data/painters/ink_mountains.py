@@ -6,7 +6,16 @@ import numpy as np
 from scipy import ndimage
 
 from course_utils.data.painters.ink_figures import PAPER, WASH, boat, geese, ink, pine, sun_and_seal
-from course_utils.data.painters.shapes import FLOAT, Sheet, Stencil, cloud, curve, noise, rgb, step
+from course_utils.data.painters.outlines import (
+    FLOAT,
+    Sheet,
+    Stencil,
+    cloud,
+    curve,
+    noise,
+    rgb,
+    step,
+)
 
 WATER = 0.76  # the water begins here, as part of the height
 # From far to near: the tone of the ink, how craggy, how far below the crest the mist begins, the

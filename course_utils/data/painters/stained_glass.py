@@ -3,7 +3,7 @@
 import numpy as np
 from scipy import ndimage
 
-from course_utils.data.painters.shapes import (
+from course_utils.data.painters.outlines import (
     FLOAT,
     Sheet,
     cells,

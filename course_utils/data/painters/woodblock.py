@@ -3,7 +3,7 @@
 import numpy as np
 from PIL import Image, ImageDraw
 
-from course_utils.data.painters.shapes import (
+from course_utils.data.painters.outlines import (
     FLOAT,
     STENCIL,
     Sheet,
