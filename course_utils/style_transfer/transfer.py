@@ -164,6 +164,8 @@ def transfer_style(
         raise ValueError("`style` must be an image, or several. Received: an empty list.")
     costs.shares(len(styles))  # refuses weights for another number of styles
     levels = _levels(photo.shape[:2], [each.shape[:2] for each in styles], costs, descent.sizes)
+    longest_sides = [max(style_size) for style_size in levels[-1].style_sizes]
+    styles = [fitted(each, side) for each, side in zip(styles, longest_sides, strict=True)]
     where = None if mask is None else _checked_mask(mask, photo.shape[:2])
     if keep_colors:
         plain, prepared = luminance(photo), [matched_luminance(each, photo) for each in styles]
