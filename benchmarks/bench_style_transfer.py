@@ -89,9 +89,10 @@ def compare_recipes(content: str, style: str, side: int) -> dict:
         reached = np.flatnonzero(our_lowest <= end)
         mine = our_seconds[reached[0]] if len(reached) else np.nan
         ratios[name] = float(total / mine) if len(reached) else 0.0
+        verdict = f"there after {mine:.1f} s: {ratios[name]:.1f} times as fast"
         print(
-            f"  {name}: J = {end:.4f} after {len(curve)} evaluations, {total:.1f} s; ours there "
-            f"after {mine:.1f} s: {ratios[name]:.1f} times as fast",
+            f"  {name}: J = {end:.4f} after {len(curve)} evaluations, {total:.1f} s; ours "
+            f"{verdict if len(reached) else 'does not get there'}",
             flush=True,
         )
     return {

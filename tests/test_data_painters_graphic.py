@@ -331,7 +331,9 @@ def test_a_curve_runs_through_its_points_and_straight_on_a_line():
 
 
 def test_steps_and_colours():
-    np.testing.assert_allclose(outlines.step(1, 3, np.array([0.0, 1, 2, 3, 9])), [0, 0, 0.5, 1, 1])
-    np.testing.assert_allclose(outlines.step(3, 1, np.array([0.0, 2, 4])), [1, 0.5, 0])
+    np.testing.assert_allclose(
+        outlines.smoothstep(1, 3, np.array([0.0, 1, 2, 3, 9])), [0, 0, 0.5, 1, 1]
+    )
+    np.testing.assert_allclose(outlines.smoothstep(3, 1, np.array([0.0, 2, 4])), [1, 0.5, 0])
     np.testing.assert_allclose(outlines.rgb("ff0033"), [1, 0, 0.2], atol=1e-6)
     assert outlines.rgb("000000", "ffffff").shape == (2, 3)

@@ -157,10 +157,7 @@ def count(text: str) -> int:
     Returns:
         An integer, at least 1.
     """
-    value = _number(text)
-    if not (value >= 1 and value.is_integer()):
-        raise argparse.ArgumentTypeError(f"expected an integer, at least 1, not {text!r}")
-    return int(value)
+    return _integer(text, least=1)
 
 
 def whole_number(text: str) -> int:
@@ -172,10 +169,7 @@ def whole_number(text: str) -> int:
     Returns:
         An integer, at least 0.
     """
-    value = _number(text)
-    if not (value >= 0 and value.is_integer()):
-        raise argparse.ArgumentTypeError(f"expected an integer, at least 0, not {text!r}")
-    return int(value)
+    return _integer(text, least=0)
 
 
 def positive_number(text: str) -> float:
@@ -208,6 +202,14 @@ def share(text: str) -> float:
     if not 0 <= value <= 1:
         raise argparse.ArgumentTypeError(f"expected a number from 0 to 1, not {text!r}")
     return value
+
+
+def _integer(text: str, *, least: int) -> int:
+    """The integer that was typed."""
+    value = _number(text)
+    if not (value >= least and value.is_integer()):
+        raise argparse.ArgumentTypeError(f"expected an integer, at least {least}, not {text!r}")
+    return int(value)
 
 
 def _number(text: str) -> float:

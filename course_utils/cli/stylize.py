@@ -114,7 +114,7 @@ def _add_wishes(parser: argparse.ArgumentParser) -> None:
         type=count,
         default=DEFAULT_SIZE,
         help="longer side of the picture, which is never larger than the photo (default: "
-        "%(default)s). 1024 takes about 2.4 GB of memory",
+        "%(default)s). Each pixel takes about 4 kB of memory",
     )
     parser.add_argument(
         "--strength",

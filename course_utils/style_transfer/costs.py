@@ -6,7 +6,6 @@ from dataclasses import dataclass, field
 from types import MappingProxyType
 from typing import NamedTuple
 
-import keras
 import numpy as np
 import tensorflow as tf
 from PIL import Image
@@ -50,7 +49,9 @@ class Costs:
             draws random ones, which differ from session to session unless Keras is seeded.
 
     Raises:
-        ValueError: If a weight is negative or not finite, no layer is named, or α and β are 0.
+        ValueError: If a weight is negative or not finite, no layer is named, α and β are 0, or
+            `pooling` is unknown.
+        TypeError: If a weight is no number, or the layers are no dict.
 
     Example:
         >>> Costs(beta=100.0).style_layers["block1_conv1"]
@@ -77,13 +78,13 @@ class Costs:
             check_weight(name, getattr(self, name))
         if self.alpha == 0 and self.beta == 0:
             raise ValueError("`alpha` and `beta` must not both be 0: G could be anything.")
-        for name in ("content_layers", "style_layers"):
+        for name, price in (("content_layers", self.alpha), ("style_layers", self.beta)):
             layers = getattr(self, name)
             if not isinstance(layers, Mapping):
                 raise TypeError(f"`{name}` must be a dict, layer to weight. Received: {layers!r}.")
             for layer, weight in layers.items():
                 check_weight(f'{name}["{layer}"]', weight)
-            if not sum(layers.values()) > 0 and getattr(self, self._PRICES[name]) > 0:
+            if not sum(layers.values()) > 0 and price > 0:
                 raise ValueError(f"`{name}` must give weight to a layer. Received: {dict(layers)}.")
         if self.style_weights is not None:
             if not isinstance(self.style_weights, Sequence):
@@ -100,8 +101,6 @@ class Costs:
             raise ValueError(f"`style_scale` must be positive. Received: {self.style_scale}.")
         if self.pooling not in POOLINGS:
             raise ValueError(f'`pooling` must be "max" or "average". Received: {self.pooling!r}.')
-
-    _PRICES = MappingProxyType({"content_layers": "alpha", "style_layers": "beta"})
 
     def shares(self, num_styles: int) -> np.ndarray:
         """How much each of the styles counts.
@@ -197,7 +196,7 @@ class Objective:
             seen = self._network.features(content)
             for name in content_layers:
                 activations = seen[name]
-                silence = _number(content_cost(activations, tf.zeros_like(activations)))
+                silence = content_cost(activations, tf.zeros_like(activations)).numpy()[0]
                 weight = costs.content_layers[name] / max(silence, SILENCE)
                 targets["content"][name] = activations
                 targets["content_weights"][name] = tf.constant(weight, tf.float32)
@@ -262,9 +261,8 @@ class _Network:
     """The frozen network and the graph of the cost, which serve images of all sizes."""
 
     def __init__(self, content_layers, style_layers, pooling, weights):
-        self._layers = list(dict.fromkeys((*content_layers, *style_layers)))
-        self._model = build_vgg_features(self._layers, pooling=pooling, weights=weights)
-        self._style_layers = style_layers
+        layers = list(dict.fromkeys((*content_layers, *style_layers)))
+        self._model = build_vgg_features(layers, pooling=pooling, weights=weights)
         self._functions: dict = {}
 
     @property
@@ -345,7 +343,3 @@ def _of_any_size(tensor):
     if len(tensor.shape) != 4:
         return tf.TensorSpec(tensor.shape, tensor.dtype)
     return tf.TensorSpec((1, None, None, tensor.shape[3]), tensor.dtype)
-
-
-def _number(tensor) -> float:
-    return float(keras.ops.convert_to_numpy(tensor)[0])

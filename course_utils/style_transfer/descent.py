@@ -46,7 +46,7 @@ class Descent:
 
     Raises:
         ValueError: If a number is out of range, or an optimizer or start is unknown.
-        TypeError: If `steps`, `sizes` or `seed` is no integer.
+        TypeError: If `steps`, `sizes` or `seed` is no integer, or another number none.
 
     Example:
         >>> Descent(optimizer="adam", steps=1000).start

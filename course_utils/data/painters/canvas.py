@@ -129,12 +129,6 @@ def colour(code: str) -> np.ndarray:
     return np.array([int(code[i : i + 2], 16) for i in (1, 3, 5)]) / 255
 
 
-def smoothstep(low: float, high: float, values: np.ndarray) -> np.ndarray:
-    """0 below `low`, 1 above `high`, smooth between; `low` may be the higher one."""
-    t = np.clip((values - low) / (high - low), 0, 1)
-    return t * t * (3 - 2 * t)
-
-
 def blend(below: np.ndarray, above: np.ndarray, amount: np.ndarray) -> np.ndarray:
     """`above` over `below`, shape (…, 3), where `amount` is 1."""
     return below + (above - below) * amount[..., None]

@@ -13,7 +13,7 @@ from course_utils.data.painters.outlines import (
     hashed,
     noise,
     rgb,
-    step,
+    smoothstep,
 )
 
 BLACK = ("17141c", "2c2533")
@@ -214,7 +214,7 @@ class _Painting:
     def soft(self, distance):
         """1 inside a shape (`distance` below 0), 0 outside, with an edge as of a hand."""
         edge = max(0.8 / self.sheet.unit, 0.0006)
-        return step(edge, -edge, distance)
+        return smoothstep(edge, -edge, distance)
 
     def lay(self, box, mask, colors, covering=1.0, *, angle=None, through=False, brush=None):
         """Brush two colours, not quite mixed, on where `mask` is above 0."""
@@ -231,10 +231,10 @@ class _Painting:
         below = self.sheet.pixels[box]
         if through:
             color = color * (0.12 + 0.98 * below)
-        thin = step(-0.25, -0.85, strokes + 0.25 * noise(x * 60, y * 60, 481))
+        thin = smoothstep(-0.25, -0.85, strokes + 0.25 * noise(x * 60, y * 60, 481))
         alpha = mask * covering * (1 - 0.65 * thin)
         below += alpha[..., None] * (color - below)
-        height = strokes + 0.9 * step(0.05, 0.5, mask) * step(0.95, 0.5, mask)
+        height = strokes + 0.9 * smoothstep(0.05, 0.5, mask) * smoothstep(0.95, 0.5, mask)
         self.relief[box] += mask * (height - self.relief[box])
 
     def polygon(self, corners, colors, covering, through):
@@ -252,7 +252,9 @@ class _Painting:
         box, x, y = self.window((across, down), reach)
         r = np.hypot(x, y)
         sin, cos = y / np.maximum(r, 1e-3), x / np.maximum(r, 1e-3)
-        halo = 0.42 * step(reach, rings[0][0] * 0.9, r + 0.010 * cloud(x * 14, y * 14, 482, 2))
+        halo = 0.42 * smoothstep(
+            reach, rings[0][0] * 0.9, r + 0.010 * cloud(x * 14, y * 14, 482, 2)
+        )
         self.lay(box, halo * FLOAT(0.75), CREAM)
         wobble = 0.0022 * noise(x * 16 + across * 50, y * 16, 483)
         for radius, colors in rings:
@@ -297,7 +299,7 @@ class _Painting:
                 for column in range(columns):
                     if (column + row * (columns + 1 - columns % 2)) % len(fields) == number:
                         far = np.maximum(np.abs(p - column - 0.5), np.abs(q - row - 0.5)) - 0.47
-                        mask = np.maximum(mask, step(edge, -edge, far))
+                        mask = np.maximum(mask, smoothstep(edge, -edge, far))
             self.lay(box, mask, colors, 0.96, angle=turn + number * np.pi / 2)
 
 
@@ -317,6 +319,8 @@ def _ground(painting):
     low, high = rgb("d3b27a", "f6e8c4")
     sheet.pixels[:] = low + np.clip(tone, 0, 1)[..., None] * (high - low)
     for number, color in enumerate(rgb("7fb0c4", "dd8d78", "e8bf4e", "8c9a5e")):
-        patch = step(0.05, 0.75, cloud(x * 1.7 + 13 * number, y * 1.7, 477, 3) + 0.25 * strokes)
+        patch = smoothstep(
+            0.05, 0.75, cloud(x * 1.7 + 13 * number, y * 1.7, 477, 3) + 0.25 * strokes
+        )
         sheet.glaze(patch * FLOAT(0.55), color)
     painting.relief[:] = strokes

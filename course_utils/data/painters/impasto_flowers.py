@@ -17,10 +17,10 @@ from course_utils.data.painters.canvas import (
     ramp,
     sample,
     smooth_noise,
-    smoothstep,
     spread,
     working_plane,
 )
+from course_utils.data.painters.outlines import smoothstep
 
 KNIFE, BRISTLE = ("knife", 60), ("bristle", 61)
 HORIZON = 0.36

@@ -3,7 +3,7 @@
 import numpy as np
 from scipy import ndimage
 
-from course_utils.data.painters.outlines import FLOAT, Stencil, cloud, curve, noise, rgb, step
+from course_utils.data.painters.outlines import FLOAT, Stencil, cloud, curve, noise, rgb, smoothstep
 
 PAPER = rgb("efe4cd")
 INK = rgb("14161a")
@@ -28,15 +28,15 @@ def pine(sheet, rng):
     left = (sheet.u * sheet.shape[1]) / sheet.unit
     up = ((1 - sheet.v) * sheet.shape[0]) / sheet.unit
     edge = 0.17 - 0.42 * left + 0.035 * cloud(left * 9, up * 2, 131, 3) + 0.02 * np.sin(left * 31)
-    rock = step(-0.006, 0.006, edge - up)
+    rock = smoothstep(-0.006, 0.006, edge - up)
     facets = (1 - np.abs(cloud(x * 11 + y * 5, y * 12 - x * 7, 132, 3))) ** 4
     ink(sheet, rock, PAPER * FLOAT(0.93))
     ink(sheet, rock * (0.26 + 0.25 * cloud(x * 8, y * 8, 133, 4) + 0.35 * facets), INK)
     for seed, slant in ((134, 0.5), (136, -0.9)):  # axe-cut strokes (斧劈皴), two ways
         bent = 5 * cloud(x * 14, y * 14, seed + 10, 3)
         cuts = cloud((x + slant * y) * 16 + bent, (y - slant * x) * 80 + bent, seed, 2)
-        ink(sheet, rock * step(0.12, 0.6, cuts) * step(-0.5, 0.2, grain) * 0.8, INK)
-    rim = np.exp(-(((edge - up) / 0.005) ** 2)) * step(-0.9, 0.0, grain)
+        ink(sheet, rock * smoothstep(0.12, 0.6, cuts) * smoothstep(-0.5, 0.2, grain) * 0.8, INK)
+    rim = np.exp(-(((edge - up) / 0.005) ** 2)) * smoothstep(-0.9, 0.0, grain)
     ink(sheet, rim * 0.9, INK)
     trunk = curve(
         [(0.05, 0.06), (0.08, -0.08), (0.055, -0.19), (0.11, -0.30), (0.17, -0.36), (0.20, -0.44)],
@@ -59,7 +59,9 @@ def pine(sheet, rng):
     bark = wood.mask()
     scales = np.abs(noise(x * 75 + y * 20, y * 55, 135))
     ink(sheet, bark, PAPER * FLOAT(0.8))
-    ink(sheet, bark * (0.95 - 0.40 * step(0.40, 0.85, scales)) * step(-1.4, -0.3, grain))
+    ink(
+        sheet, bark * (0.95 - 0.40 * smoothstep(0.40, 0.85, scales)) * smoothstep(-1.4, -0.3, grain)
+    )
     needles, shade = Stencil(sheet), Stencil(sheet)
     for tip in tips:
         for _ in range(3):
@@ -86,7 +88,7 @@ def boat(sheet):
 
     mirror = Stencil(sheet)
     mirror.stroke(at([(-0.08, 0.018), (0, 0.024), (0.09, 0.016)]), (0.004, 0.022, 0.003), 0.8)
-    rippled = mirror.mask() * step(-0.4, 0.5, noise(sheet.x * 20, sheet.y * 130, 140))
+    rippled = mirror.mask() * smoothstep(-0.4, 0.5, noise(sheet.x * 20, sheet.y * 130, 140))
     ink(sheet, rippled * 0.6, WASH * FLOAT(0.6))
     hull = Stencil(sheet)
     keel = curve(
@@ -127,8 +129,8 @@ def sun_and_seal(sheet):
     x = (sheet.u - 0.415) * sheet.shape[1] / sheet.unit
     y = (sheet.v - 0.145) * sheet.shape[0] / sheet.unit
     r = np.hypot(x, y) + 0.004 * cloud(x * 30, y * 30, 150, 2)
-    wet = 0.80 + 0.16 * cloud(x * 16, y * 16, 151, 4) + 0.12 * step(0.040, 0.062, r)
-    ink(sheet, step(0.068, 0.060, r) * wet * 0.92, rgb("c8321f"))
+    wet = 0.80 + 0.16 * cloud(x * 16, y * 16, 151, 4) + 0.12 * smoothstep(0.040, 0.062, r)
+    ink(sheet, smoothstep(0.068, 0.060, r) * wet * 0.92, rgb("c8321f"))
     corner = np.array([0.925, 0.895])
     seal, carved = Stencil(sheet), Stencil(sheet)
     square = np.array(
@@ -147,5 +149,5 @@ def sun_and_seal(sheet):
         [(0.47, 0.0), (0.47, 0.74)],
     ):
         carved.stroke(corner + np.asarray(line) * 0.036 * sheet.fraction, 0.0075)
-    worn = step(-0.75, -0.35, cloud(sheet.x * 70, sheet.y * 70, 152, 2))
+    worn = smoothstep(-0.75, -0.35, cloud(sheet.x * 70, sheet.y * 70, 152, 2))
     ink(sheet, seal.mask() * (1 - carved.mask()) * worn * 0.95, RED)

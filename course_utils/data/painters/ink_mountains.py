@@ -14,7 +14,7 @@ from course_utils.data.painters.outlines import (
     curve,
     noise,
     rgb,
-    step,
+    smoothstep,
 )
 
 WATER = 0.76  # the water begins here, as part of the height
@@ -57,7 +57,7 @@ def paint(height: int, width: int) -> np.ndarray:
     sheet, rng = Sheet(height, width), np.random.default_rng(88)
     _paper(sheet)
     sky = cloud(sheet.x * 1.8, sheet.y * 5.0, 83, 5)
-    ink(sheet, step(-0.3, 1.0, sky) * 0.46 * step(0.75, 0.1, sheet.v), WASH)
+    ink(sheet, smoothstep(-0.3, 1.0, sky) * 0.46 * smoothstep(0.75, 0.1, sheet.v), WASH)
     sun_and_seal(sheet)
     geese(sheet)
     _mountains(sheet, rng)
@@ -161,13 +161,13 @@ def _mountains(sheet, rng):
         top = _crest_at(sheet.u[0], number).astype(FLOAT)[None, :]
         depth = sheet.v - top
         soft = 1.6 / sheet.shape[0] + 0.004 * (0.6 - 0.15 * number)
-        inside = step(-soft, soft, depth)
+        inside = smoothstep(-soft, soft, depth)
         shore = WATER + 0.030 + 0.012 * number - 0.008 * noise(x * 12, number, 89)
-        inside *= step(0.012, -0.004, sheet.v - shore)
+        inside *= smoothstep(0.012, -0.004, sheet.v - shore)
         mist = cloud(x * 3.2 + number * 7, y * 5.5, 85 + number, 4)
-        fade = step(1.1, 0.15, depth / (reach * (1 + 0.45 * mist)))
+        fade = smoothstep(1.1, 0.15, depth / (reach * (1 + 0.45 * mist)))
         sheet.glaze(
-            inside * step(0.0, 0.6, 0.30 + fade), PAPER * FLOAT(0.985)
+            inside * smoothstep(0.0, 0.6, 0.30 + fade), PAPER * FLOAT(0.985)
         )  # hides what is behind
         # Wet wash: darkest at the crest and on the side away from the sun, with creases.
         wet = 0.62 + 0.38 * cloud(x * 7 + number * 3, y * 7, 90 + number, 4)
@@ -176,7 +176,7 @@ def _mountains(sheet, rng):
         bent = sheet.u + 0.030 * cloud(x * 3, depth * 9, 115 + number, 2)
         side = np.interp(bent, PLACES, _crest(number)[1]).astype(FLOAT)
         side = side + 0.55 * cloud(x * 8 + 11, depth * 10, 105 + number, 3)
-        shade = step(-0.10, 0.22, side) * step(1.6, 0.5, side)
+        shade = smoothstep(-0.10, 0.22, side) * smoothstep(1.6, 0.5, side)
         wash = (
             0.30 * wet
             + 0.40 * np.exp(-np.abs(depth) / 0.03) * wet
@@ -185,17 +185,17 @@ def _mountains(sheet, rng):
         )
         ink(sheet, inside * wash * fade * tone * 1.25, WASH * FLOAT(0.85 - 0.22 * number))
         hatch = noise(x * 95 + 30 * noise(x * 5, depth * 6, 117), depth * 13, 118 + number)
-        rub = step(0.05, 0.65, hatch + 0.5 * grain) * (0.20 + 0.75 * shade + 0.3 * crease)
+        rub = smoothstep(0.05, 0.65, hatch + 0.5 * grain) * (0.20 + 0.75 * shade + 0.3 * crease)
         ink(sheet, inside * rub * fade * tone * 0.75)
         # Dry brush: strokes broken by the grain of the paper.
         strokes = _texture_strokes(sheet, rng, number)
-        dry = step(-0.62, 0.15, grain + 1.15 * strokes - 0.75)
+        dry = smoothstep(-0.62, 0.15, grain + 1.15 * strokes - 0.75)
         ink(sheet, inside * strokes * dry * np.clip(fade * 1.25, 0, 1) * tone * 1.15)
-        line = np.exp(-((depth / 0.006) ** 2)) * step(
+        line = np.exp(-((depth / 0.006) ** 2)) * smoothstep(
             -0.5, 0.4, noise(x * 30, y * 30, 110 + number)
         )
         ink(sheet, line * (0.25 + 0.75 * dry * (grain > -0.3)) * tone * 0.85)
-        _trees(sheet, rng, number, step(-0.010, 0.004, depth))
+        _trees(sheet, rng, number, smoothstep(-0.010, 0.004, depth))
 
 
 def _trees(sheet, rng, number, ground):
@@ -237,7 +237,7 @@ def _water(sheet, rng):
     x, y = sheet.x, sheet.y
     down = np.clip((sheet.v - WATER) / (1 - WATER), 0, 1)
     bands = cloud(x * 2.2, y * 26, 120, 4)
-    ink(sheet, step(0.0, 0.35, down) * (0.15 + 0.15 * bands + 0.10 * down), WASH)
+    ink(sheet, smoothstep(0.0, 0.35, down) * (0.15 + 0.15 * bands + 0.10 * down), WASH)
     stencil = Stencil(sheet)
     for _ in range(360):
         place = np.array([rng.uniform(-0.05, 1.05), WATER + 0.015 + (1 - WATER) * rng.random()])
@@ -248,5 +248,5 @@ def _water(sheet, rng):
         widths = 0.0042 * (0.35 + near) * (1 - t * t) * rng.uniform(0.5, 1)
         places = place + np.stack([t * length, wave], axis=1) * sheet.fraction
         stencil.stroke(places, widths, rng.uniform(0.25, 0.8))
-    broken = step(-0.55, 0.2, noise(x * 45, y * 160, 122) + 0.2)
+    broken = smoothstep(-0.55, 0.2, noise(x * 45, y * 160, 122) + 0.2)
     ink(sheet, stencil.mask() * broken * 0.72)

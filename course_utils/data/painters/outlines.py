@@ -108,8 +108,8 @@ class Stencil:
         return np.asarray(image.reduce(STENCIL), FLOAT) / FLOAT(255)
 
 
-def step(low, high, values):
-    """From 0 at `low` to 1 at `high`, smooth; `low` may be the larger one."""
+def smoothstep(low: float, high: float, values: np.ndarray) -> np.ndarray:
+    """0 below `low`, 1 above `high`, smooth between; `low` may be the higher one."""
     t = np.clip((values - low) / (high - low), 0, 1)
     return t * t * (3 - 2 * t)
 

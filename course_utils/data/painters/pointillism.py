@@ -13,10 +13,10 @@ from course_utils.data.painters.canvas import (
     ramp,
     sample,
     smooth_noise,
-    smoothstep,
     spread,
     working_plane,
 )
+from course_utils.data.painters.outlines import smoothstep
 
 SKY = [
     (0.0, "#4f6fb5"),

@@ -11,7 +11,7 @@ from course_utils.data.painters.outlines import (
     hashed,
     noise,
     rgb,
-    step,
+    smoothstep,
 )
 
 # Each kind of glass: deep, middle and light.
@@ -80,7 +80,7 @@ def paint(height: int, width: int) -> np.ndarray:
     light += 0.30 * streaks + 0.13 * threads + 0.17 * mottle
 
     depth = _lead(sheet, region, labels)
-    light -= 0.45 * step(-2.6, 0.2, depth) - 0.10  # dirt gathers along the lead
+    light -= 0.45 * smoothstep(-2.6, 0.2, depth) - 0.10  # dirt gathers along the lead
     glow = np.exp(-(sheet.x**2 + (sheet.y + 0.12 * sheet.shape[0] / sheet.unit) ** 2) / 0.16)
     light += 0.28 * glow - 0.06
     # Bubbles and seeds in the glass: a bright spot with a dark rim.
@@ -97,10 +97,10 @@ def paint(height: int, width: int) -> np.ndarray:
     slope = np.gradient(ripple, axis=0) * sheet.unit / 60
     sheet.multiply(1 + 0.22 * np.clip(slope, -1, 1).astype(FLOAT))
 
-    inside = step(-0.18, 0.18, depth)
+    inside = smoothstep(-0.18, 0.18, depth)
     dy, dx = np.gradient(np.clip(depth, -0.5, 1))
     tilt = (-dx * 0.6 - dy) * 0.0042 * sheet.unit
-    metal = 0.085 + 0.10 * np.clip(-tilt, -0.4, 1) + 0.11 * step(0.45, 0.95, depth)
+    metal = 0.085 + 0.10 * np.clip(-tilt, -0.4, 1) + 0.11 * smoothstep(0.45, 0.95, depth)
     metal = metal + 0.035 * cloud(sheet.x * 70, sheet.y * 70, 67, 2)
     sheet.glaze(inside, np.clip(metal, 0.02, 1)[..., None] * rgb("e6ecff"))
     return sheet.finish()
@@ -214,5 +214,5 @@ def _bubbles(sheet):
     py = y % 1 - 0.3 - 0.4 * hashed(ids, 72)
     radius = (0.06 + 0.20 * hashed(ids, 73) ** 2) * (hashed(ids, 74) < 0.40)
     r = np.hypot(px, py) / np.maximum(radius, 1e-3)
-    rim = step(0.62, 0.85, r) * step(1.25, 0.95, r)
-    return 0.32 * step(1.1, 0.55, r) * step(0.3, -0.9, (px + py) / 0.2) - 0.22 * rim
+    rim = smoothstep(0.62, 0.85, r) * smoothstep(1.25, 0.95, r)
+    return 0.32 * smoothstep(1.1, 0.55, r) * smoothstep(0.3, -0.9, (px + py) / 0.2) - 0.22 * rim

@@ -15,10 +15,10 @@ from course_utils.data.painters.canvas import (
     ramp,
     sample,
     smooth_noise,
-    smoothstep,
     spread,
     working_plane,
 )
+from course_utils.data.painters.outlines import smoothstep
 
 BRUSH = ("bristle", 11)
 SKY = [

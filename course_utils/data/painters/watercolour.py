@@ -11,9 +11,9 @@ from course_utils.data.painters.canvas import (
     colour,
     finished,
     smooth_noise,
-    smoothstep,
     working_plane,
 )
+from course_utils.data.painters.outlines import smoothstep
 
 PAPER = "#fbf6ea"
 HORIZON = 0.56

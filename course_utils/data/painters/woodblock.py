@@ -12,7 +12,7 @@ from course_utils.data.painters.outlines import (
     curve,
     noise,
     rgb,
-    step,
+    smoothstep,
 )
 
 CREAM = rgb("f3e4be")
@@ -110,11 +110,15 @@ def paint(height: int, width: int) -> np.ndarray:
     sky = blocks.sky.mask()
     u, v = sheet.u, sheet.v
     ragged = 0.03 * cloud(sheet.x * 4, sheet.y * 4, 209, 3)
-    shades = sky * (0.62 * step(0.22, -0.02, v + ragged) + 0.20 * step(0.50, 0.80, v + ragged))
-    streaks = step(0.1, 0.75, cloud(sheet.x * 1.6 + 2, sheet.y * 13, 210, 4))
-    shades += sky * (0.03 + 0.13 * streaks * step(0.9, 0.3, v))
-    blue = step(0.06, 0.25, colors[..., 2] - colors[..., 0])
-    shades += blue * (0.30 * step(0.62, 0.98, v + ragged) + 0.16 * step(0.45, 0.0, u + ragged))
+    shades = sky * (
+        0.62 * smoothstep(0.22, -0.02, v + ragged) + 0.20 * smoothstep(0.50, 0.80, v + ragged)
+    )
+    streaks = smoothstep(0.1, 0.75, cloud(sheet.x * 1.6 + 2, sheet.y * 13, 210, 4))
+    shades += sky * (0.03 + 0.13 * streaks * smoothstep(0.9, 0.3, v))
+    blue = smoothstep(0.06, 0.25, colors[..., 2] - colors[..., 0])
+    shades += blue * (
+        0.30 * smoothstep(0.62, 0.98, v + ragged) + 0.16 * smoothstep(0.45, 0.0, u + ragged)
+    )
     _print_blocks(sheet, blocks, np.clip(shades, 0, 0.9).astype(FLOAT))
     return sheet.finish()
 
@@ -301,5 +305,5 @@ def _print_blocks(sheet, blocks, shades):
     )
     sheet.pixels[:] = paper + density[..., None] * (colors - CREAM)
     sheet.multiply(1 + 0.028 * rings + 0.038 * fibre + 0.030 * pad)
-    worn = step(-1.3, -0.55, cloud(x * 80, y * 80, 208, 2) + 0.3 * fibre)
+    worn = smoothstep(-1.3, -0.55, cloud(x * 80, y * 80, 208, 2) + 0.3 * fibre)
     sheet.glaze(blocks.key.mask() * worn * 0.96, KEY)
