@@ -676,6 +676,12 @@ class TestSizes:
             found = paint(content, descent=descent).history.heights * height / size[0]
             np.testing.assert_allclose(found, heights)
 
+    def test_the_last_size_alone_takes_more_than_fifty_steps(self):
+        descent = dataclasses.replace(TWO_SIZES, steps=53, tolerance=0, optimizer="adam")
+        heights = paint(photo(size=LARGE), descent=descent).history.heights
+        assert np.count_nonzero(heights < LARGE[0]) == 50
+        assert np.count_nonzero(heights == LARGE[0]) == 53
+
     def test_the_finer_starts_from_the_coarser(self):
         """Made small again, the first image of the second size is the best of the first size."""
         moments = []

@@ -156,7 +156,8 @@ def _add_limits(parser: argparse.ArgumentParser) -> None:
         metavar="N",
         type=count,
         default=DEFAULT_STEPS,
-        help="steps at each of two sizes, at most (default: %(default)s)",
+        help="steps at full size, at most; at half the size before, no more than 50 "
+        "(default: %(default)s)",
     )
     parser.add_argument(
         "--time",

@@ -3,7 +3,7 @@
 import math
 import time
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from numbers import Integral, Real
 
 import keras
@@ -17,6 +17,7 @@ from course_utils.style_transfer.costs import CostValues
 
 OPTIMIZERS = ("l-bfgs", "adam")
 STARTS = ("auto", "content", "noise")
+COARSE_STEPS = 50  # evaluations at a size that is only on the way: more are hardly seen later
 WINDOW = 20  # evaluations over which the fall of the cost is measured
 MEMORY = 20  # steps that L-BFGS remembers
 PATIENCE = 1e-12  # smallest fall that L-BFGS itself goes on for
@@ -29,7 +30,8 @@ class Descent:
     Attributes:
         optimizer: "l-bfgs", which learns the curvature of the cost from its last steps, or
             "adam", with a step of its own for each number.
-        steps: Evaluations of the cost and its gradient at each size, at most.
+        steps: Evaluations of the cost and its gradient at the last size, at most; at each size
+            before it as many, but no more than 50.
         tolerance: Converged is when J has fallen by less than this share in an evaluation, on
             average over the last 20. 0 never stops early.
         sizes: How many sizes the picture is painted at, from coarse to fine, each twice as large as
@@ -94,6 +96,11 @@ class Descent:
                 '`start` must be "auto", "content", "noise" or a share of noise in [0, 1]. '
                 f"Received: {self.start!r}."
             )
+
+    @property
+    def on_the_way(self) -> "Descent":
+        """The same at a size before the last."""
+        return replace(self, steps=min(self.steps, COARSE_STEPS))
 
 
 class Stopped(Exception):

@@ -172,7 +172,8 @@ def transfer_style(
     else:
         plain, prepared = photo.astype(np.float32), [each.astype(np.float32) for each in styles]
     easel = _Easel(plain, prepared, where, photo if keep_colors else None, costs, descent)
-    with _Record(len(levels) * descent.steps, descent, callback, progress) as record:
+    evaluations = (len(levels) - 1) * descent.on_the_way.steps + descent.steps
+    with _Record(evaluations, descent, callback, progress) as record:
         generated, ended = easel.paint(levels, record)
     return StyledPicture(generated, record.history(), ended)
 
@@ -205,7 +206,8 @@ class _Easel:
                 start = self._start(objective) if image is None else _resized(image, level.size)
                 render = functools.partial(self._rendered, objective)
                 note = functools.partial(record, render=render)
-                image, ended = descend(objective, start, self.descent, note=note)
+                descent = self.descent if level is levels[-1] else self.descent.on_the_way
+                image, ended = descend(objective, start, descent, note=note)
             except KeyboardInterrupt:  # before the first evaluation of this size
                 if shown is None:
                     raise
