@@ -92,10 +92,11 @@ def compare_recipes(content: str, style: str, side: int) -> dict:
             label, end, total = f"{name}, {steps}", curve[steps - 1], steps * seconds[name]
             reached = [t[np.argmax(low <= end)] for t, low in ours.values() if low[-1] <= end]
             ratios[label] = float(total / min(reached)) if reached else 0.0
-            verdict = f"there after {min(reached):.1f} s, {ratios[label]:.1f} times as fast"
+            verdict = "does not get there"
+            if reached:
+                verdict = f"there after {min(reached):.1f} s, {ratios[label]:.1f} times as fast"
             print(
-                f"  {label} evaluations: J = {end:.4f} after {total:.1f} s; ours "
-                f"{verdict if reached else 'does not get there'}",
+                f"  {label} evaluations: J = {end:.4f} after {total:.1f} s; ours {verdict}",
                 flush=True,
             )
     return {
