@@ -1,5 +1,6 @@
-"""Output shape and parameter count of 1D, 2D and 3D convolutions, without building one."""
+"""Output shape, parameters and multiplications of 1D to 3D convolutions, without building one."""
 
+import math
 from collections.abc import Iterable, Sequence
 
 PADDINGS = ("valid", "same", "causal")
@@ -118,6 +119,52 @@ def conv_parameter_count(
     for width in _per_axis("kernel_size", kernel_size, len(sizes)):
         weights *= width
     return (weights + bool(use_bias)) * positive_integer("filters", filters)
+
+
+def conv_multiply_count(
+    input_shape: Sequence[int],
+    kernel_size: int | Sequence[int],
+    filters: int,
+    *,
+    strides: int | Sequence[int] = 1,
+    padding: str = "valid",
+    dilation: int | Sequence[int] = 1,
+) -> int:
+    """How many multiplications one example takes: ∏ output · ∏ kernel · input channels · filters.
+
+    Each weight is multiplied once at each position of the output. The zeros of a padding are
+    counted as multiplied, and nothing is added for the bias.
+
+    Args:
+        input_shape: Sizes of the 1, 2 or 3 spatial axes, then the channels; no batch axis.
+        kernel_size: Kernel size, one for all axes or one for each.
+        filters: Number of filters.
+        strides: Stride, one for all axes or one for each.
+        padding: "valid", "same", or, for one axis, "causal".
+        dilation: Dilation, one for all axes or one for each; the gaps are not multiplied.
+
+    Returns:
+        Number of multiplications of one forward pass.
+
+    Raises:
+        ValueError: If the convolution does not exist, as for `conv_output_shape`.
+        TypeError: If a size is not an integer.
+
+    Example:
+        >>> conv_multiply_count((14, 14, 3), 5, 16)
+        120000
+        >>> conv_multiply_count((14, 1), 5, 16)
+        800
+        >>> conv_multiply_count((14, 14, 14, 1), 5, 16)
+        2000000
+
+    Lecture: section 9, notebook 09.
+    """
+    *positions, _ = conv_output_shape(
+        input_shape, kernel_size, filters, strides=strides, padding=padding, dilation=dilation
+    )
+    num_weights = conv_parameter_count(input_shape, kernel_size, filters, use_bias=False)
+    return math.prod(positions) * num_weights
 
 
 def _input_shape(input_shape: Sequence[int]) -> tuple[int, ...]:

@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 import jupytext
+import keras
 import numpy as np
 import pytest
 from keras import ops
@@ -612,6 +613,146 @@ def style_cost_of_gatys(style, generated, weights):
         / generated[layer][..., 0].size ** 2
         for layer, weight in weights.items()
     )
+
+
+def conv3d_as(along):
+    """A shape whose size along an axis is along(n, k, s)."""
+    return lambda shape, kernel, filters, stride: (
+        *(along(size, kernel, stride) for size in shape[:3]),
+        filters,
+    )
+
+
+conv3d_shape = conv3d_as(lambda n, k, s: (n - k) // s + 1)
+
+
+def conv3d_rearranged(arrange):
+    """What arrange(sizes, channels, filters) makes of the right sizes."""
+    return lambda shape, kernel, filters, stride: arrange(
+        list(conv3d_shape(shape, kernel, filters, stride)[:3]), shape[3], filters
+    )
+
+
+def conv3d_by_counting(shape, kernel, filters, stride):
+    """The positions at which the filter lies inside, one by one."""
+    positions = [len([i for i in range(0, n, stride) if i + kernel <= n]) for n in shape[:3]]
+    return [*positions, filters]
+
+
+def conv3d_by_keras(shape, kernel, filters, stride):
+    layer = keras.layers.Conv3D(filters, kernel, strides=stride)
+    return layer.compute_output_shape((None, *shape))[1:]
+
+
+def conv3d_of_a_cube(axis):
+    return lambda shape, *rest: conv3d_shape((shape[axis],) * 3 + shape[3:], *rest)
+
+
+def conv_layer(kernel_sizes, filters, **options):
+    layers = {1: keras.layers.Conv1D, 2: keras.layers.Conv2D, 3: keras.layers.Conv3D}
+    return layers[len(kernel_sizes)](filters, kernel_sizes, **options)
+
+
+def parameters_by_keras(kernel_sizes, channels, filters):
+    layer = conv_layer(kernel_sizes, filters)
+    layer.build((None, *(9 for _ in kernel_sizes), channels))
+    return layer.count_params()
+
+
+def parameters_as(formula):
+    """What a formula makes of the weights of one kernel, the channels and the filters."""
+    return lambda kernel_sizes, channels, filters: formula(
+        math.prod(kernel_sizes), channels, filters
+    )
+
+
+conv_parameters = parameters_as(lambda kernel, channels, filters: (kernel * channels + 1) * filters)
+
+
+def parameters_of_kernel(kernel_of):
+    """Right but for the weights of a kernel."""
+    return lambda sizes, channels, filters: (kernel_of(sizes) * channels + 1) * filters
+
+
+def convolved(signal, filters):
+    """One product after the other."""
+    width, channels, num_filters = filters.shape
+    output = np.zeros((len(signal) - width + 1, num_filters))
+    for t, f, j, c in np.ndindex(*output.shape, width, channels):
+        output[t, f] += signal[t + j, c] * filters[j, c, f]
+    return output
+
+
+def convolved_by_keras(signal, filters, **options):
+    layer = keras.layers.Conv1D(filters.shape[2], len(filters), use_bias=False, **options)
+    layer.build((None, *signal.shape))
+    layer.set_weights([filters])
+    return layer(signal[None].astype("float32"))[0]
+
+
+def convolved_by_correlating(signal, filters):
+    return np.stack(
+        [
+            sum(np.correlate(signal[:, c], one[:, c], "valid") for c in range(one.shape[1]))
+            for one in np.moveaxis(filters, 2, 0)
+        ],
+        axis=1,
+    )
+
+
+def convolved_by_np_convolve(signal, filters, mode="valid"):
+    rows = [
+        sum(np.convolve(signal[:, c], one[:, c], mode) for c in range(one.shape[1]))
+        for one in np.moveaxis(filters, 2, 0)
+    ]
+    return np.transpose(rows)
+
+
+def convolved_by_tensordot(signal, filters):
+    width = len(filters)
+    windows = [signal[t : t + width] for t in range(len(signal) - width + 1)]
+    return np.tensordot(windows, filters, axes=2)
+
+
+def unsummed(order):
+    """The products of each channel by itself, with the axes (t, c, f) in some order."""
+    return lambda signal, filters: np.stack(
+        [convolved(signal[:, [c]], filters[:, [c]]) for c in range(signal.shape[1])], axis=1
+    ).transpose(order)
+
+
+def causal(signal, kernel):
+    padded = np.concatenate([np.zeros(len(kernel) - 1), signal])
+    return np.correlate(padded, kernel, "valid")
+
+
+def causal_term_by_term(signal, kernel):
+    last = len(kernel) - 1
+    return [
+        sum(kernel[last - ago] * signal[t - ago] for ago in range(last + 1) if ago <= t)
+        for t in range(len(signal))
+    ]
+
+
+def causal_by_keras(signal, kernel, padding="causal"):
+    return convolved_by_keras(signal[:, None], kernel[:, None, None], padding=padding)[:, 0]
+
+
+def causal_padded(pad):
+    """The kernel, not flipped, on what pad(signal, width − 1) returns."""
+    return lambda signal, kernel: np.correlate(pad(signal, len(kernel) - 1), kernel, "valid")
+
+
+def causal_with_zeros_first(signal, kernel):
+    outputs = np.zeros_like(signal)
+    outputs[len(kernel) - 1 :] = np.correlate(signal, kernel, "valid")
+    return outputs
+
+
+def causal_cut_at_the_end(signal, kernel):
+    """Zeros at both ends, as a layer with padding = width − 1 has them, and then those behind."""
+    ahead = len(kernel) - 1
+    return np.correlate(np.pad(signal, ahead), kernel, "valid")[:-ahead]
 
 
 GRAM_STAYS = {
@@ -2718,6 +2859,378 @@ TABLE = {
                 "'shuffle the pixels': expected True or False, got 1",
             ),
             "a list": (list(GRAM_STAYS.values()), r"the dict of the six changes, got \[True"),
+        },
+    ),
+    "check_conv3d_shape": Case(
+        solution=conv3d_shape,
+        also_right={
+            "positions counted": conv3d_by_counting,
+            "Keras": conv3d_by_keras,
+            "rounded up": conv3d_as(lambda n, k, s: -((k - n - 1) // s)),
+            "an array of floats": lambda *arguments: np.array(conv3d_shape(*arguments), float),
+        },
+        wrong={
+            "no channels": (
+                conv3d_rearranged(lambda sizes, channels, filters: sizes),
+                "the last axis is missing",
+            ),
+            "channels kept": (
+                conv3d_rearranged(lambda sizes, channels, filters: [*sizes, channels]),
+                "16 channels go in, but 32 come out",
+            ),
+            "sliding along the channels": (
+                lambda shape, kernel, filters, stride: [
+                    (size - kernel) // stride + 1 for size in shape
+                ],
+                "does not slide along the channels",
+            ),
+            "sliding along the channels, and filters": (
+                lambda shape, kernel, filters, stride: [
+                    *((size - kernel) // stride + 1 for size in shape),
+                    filters,
+                ],
+                "does not slide along the channels",
+            ),
+            "channels before filters": (
+                conv3d_rearranged(lambda sizes, channels, filters: [*sizes, channels, filters]),
+                "no axis of the output",
+            ),
+            "filters before channels": (
+                conv3d_rearranged(lambda sizes, channels, filters: [*sizes, filters, channels]),
+                "no axis of the output",
+            ),
+            "channels times filters": (
+                conv3d_rearranged(lambda sizes, channels, filters: [*sizes, channels * filters]),
+                "32 channels, not 16 · 32",
+            ),
+            "channels first": (
+                conv3d_rearranged(lambda sizes, channels, filters: [filters, *sizes]),
+                "channels last",
+            ),
+            "an image": (
+                conv3d_rearranged(lambda sizes, channels, filters: [*sizes[:2], filters]),
+                "along all three axes",
+            ),
+            "the depth not slid along": (
+                lambda shape, kernel, filters, stride: (
+                    *conv3d_shape(shape, kernel, filters, stride)[:2],
+                    shape[2],
+                    filters,
+                ),
+                "along all three axes",
+            ),
+            "a batch of None": (
+                lambda *arguments: (None, *conv3d_shape(*arguments)),
+                "leave out the batch",
+            ),
+            "a batch of 1": (
+                lambda *arguments: (1, *conv3d_shape(*arguments)),
+                "three sizes and the channels, .* got 5",
+            ),
+            "one number": (
+                lambda *arguments: conv3d_shape(*arguments)[0],
+                "a tuple, got 30",
+            ),
+            "no + 1": (conv3d_as(lambda n, k, s: (n - k) // s), "the [+] 1 is missing"),
+            "padding 'same'": (conv3d_as(lambda n, k, s: -(-n // s)), "padding 'same'"),
+            "half a kernel subtracted": (
+                conv3d_as(lambda n, k, s: (n - k // 2) // s + 1),
+                "padding 'same'",
+            ),
+            "a kernel at each end": (
+                conv3d_as(lambda n, k, s: (n - 2 * k) // s + 1),
+                "expected 30, 30, 30, 32, got 27, 27, 27, 32",
+            ),
+            "no stride": (conv3d_as(lambda n, k, s: n - k + 1), "the stride is missing"),
+            "+ 1 before dividing": (
+                conv3d_as(lambda n, k, s: (n - k + 1) // s),
+                "divide first, then add 1",
+            ),
+            "divided before subtracting": (
+                conv3d_as(lambda n, k, s: n // s - k + 1),
+                "subtract before you divide",
+            ),
+            "stride along the first axis only": (
+                lambda shape, kernel, filters, stride: (
+                    conv3d_shape(shape, kernel, filters, stride)[0],
+                    *conv3d_shape(shape, kernel, filters, 1)[1:],
+                ),
+                "expected 31, 31, 31, 8, got 31, 61, 61, 8",
+            ),
+            "rounded up": (
+                conv3d_as(lambda n, k, s: math.ceil((n - k) / s) + 1),
+                "round down, always",
+            ),
+            "rounded to the nearest": (
+                conv3d_as(lambda n, k, s: round((n - k) / s) + 1),
+                "round down, always",
+            ),
+            "not rounded": (
+                conv3d_as(lambda n, k, s: (n - k) / s + 1),
+                "not 5, 9.33333, 2.66667, 7: round down",
+            ),
+            **{
+                f"a cube of side {axis}": (conv3d_of_a_cube(axis), "need not be a cube")
+                for axis in range(3)
+            },
+            "axes in reverse": (
+                conv3d_rearranged(lambda sizes, channels, filters: [*sizes[::-1], filters]),
+                "expected 5, 9, 2, 7, got 2, 9, 5, 7",
+            ),
+        },
+    ),
+    "check_conv_parameters": Case(
+        solution=conv_parameters,
+        also_right={
+            "Keras": parameters_by_keras,
+            "NumPy": lambda kernel_sizes, channels, filters: (
+                np.zeros((*kernel_sizes, channels, filters)).size + np.zeros(filters).size
+            ),
+        },
+        wrong={
+            "no bias": (parameters_as(lambda k, c, f: k * c * f), "each filter has one"),
+            "one bias for the layer": (
+                parameters_as(lambda k, c, f: k * c * f + 1),
+                "one bias for the layer is too few",
+            ),
+            "a bias for each channel": (
+                parameters_as(lambda k, c, f: k * c * f + c),
+                "belong to what comes out",
+            ),
+            "channels and filters swapped": (
+                parameters_as(lambda k, c, f: (k * f + 1) * c),
+                "belong to what comes out",
+            ),
+            "a bias for each channel of each filter": (
+                parameters_as(lambda k, c, f: (k + 1) * c * f),
+                "adds one bias, not one for each",
+            ),
+            "no channels": (
+                parameters_as(lambda k, c, f: (k + 1) * f),
+                "the channels are missing",
+            ),
+            "no channels, no bias": (
+                parameters_as(lambda k, c, f: k * f),
+                "the channels are missing",
+            ),
+            "no channels, one bias": (
+                parameters_as(lambda k, c, f: k * f + 1),
+                "the channels are missing",
+            ),
+            "one filter": (parameters_as(lambda k, c, f: k * c + 1), "there are 7 of them"),
+            "one filter, no bias": (parameters_as(lambda k, c, f: k * c), "there are 7 of them"),
+            "filters only": (parameters_as(lambda k, c, f: f), "more than one number"),
+            "a weight and a bias": (parameters_as(lambda k, c, f: 2 * f), "more than one number"),
+            "sizes added": (parameters_of_kernel(sum), "not 2 [+] 3: multiply"),
+            "sizes added, no bias": (
+                lambda sizes, channels, filters: sum(sizes) * channels * filters,
+                "not 2 [+] 3: multiply",
+            ),
+            "first size only": (parameters_of_kernel(lambda sizes: sizes[0]), "use both sizes"),
+            "last size only": (parameters_of_kernel(lambda sizes: sizes[-1]), "use both sizes"),
+            "first size squared": (
+                parameters_of_kernel(lambda sizes: sizes[0] ** len(sizes)),
+                "use both sizes",
+            ),
+            "last size squared": (
+                parameters_of_kernel(lambda sizes: sizes[-1] ** len(sizes)),
+                "use both sizes",
+            ),
+            "all added": (
+                parameters_as(lambda k, c, f: k + c + f),
+                "7 = 217, got 18",
+            ),
+            "images only": (
+                parameters_of_kernel(lambda sizes: math.prod(sizes[:2])),
+                "leaves out the third size",
+            ),
+            "volumes without a bias": (
+                lambda sizes, *rest: conv_parameters(sizes, *rest) - (len(sizes) > 2) * rest[1],
+                r"for \(5, 5, 5\), 1, 16 expected 2016, got 2000",
+            ),
+            "signals of one channel": (
+                lambda sizes, channels, filters: conv_parameters(
+                    sizes, channels if len(sizes) > 1 else 1, filters
+                ),
+                "for a signal, .* expected 2592, got 192",
+            ),
+            "no signals": (
+                parameters_of_kernel(lambda sizes: sizes[0] * sizes[1] * math.prod(sizes[2:])),
+                "your function raised IndexError",
+            ),
+            "weights and biases apart": (
+                parameters_as(lambda k, c, f: (k * c * f, f)),
+                "expected one number, got 2",
+            ),
+        },
+    ),
+    "check_convolve_1d": Case(
+        solution=convolved_by_tensordot,
+        also_right={
+            "Keras's Conv1D": convolved_by_keras,
+            "one product after the other": convolved,
+            "np.correlate": convolved_by_correlating,
+            "np.convolve, flipped back": lambda signal, filters: convolved_by_np_convolve(
+                signal, filters[::-1]
+            ),
+        },
+        wrong={
+            "np.convolve": (convolved_by_np_convolve, "flipped, as in np.convolve"),
+            "steps and channels flipped": (
+                lambda signal, filters: convolved(signal, filters[::-1, ::-1]),
+                "along steps and channels",
+            ),
+            "channels flipped": (
+                lambda signal, filters: convolved(signal, filters[:, ::-1]),
+                "the first step: expected",
+            ),
+            **{
+                f"channels not summed, {order}": (unsummed(order), "sums over the channels")
+                for order in ((0, 1, 2), (0, 2, 1), (1, 0, 2))
+            },
+            "transposed": (lambda *arguments: convolved(*arguments).T, "its transpose"),
+            "one filter": (lambda *arguments: convolved(*arguments)[:, 0], "a column for each"),
+            "filters summed": (
+                lambda *arguments: convolved(*arguments).sum(axis=1),
+                "a column for each",
+            ),
+            "padded": (
+                lambda signal, filters: convolved_by_keras(signal, filters, padding="same"),
+                "no padding here",
+            ),
+            "padded in front": (
+                lambda signal, filters: convolved_by_keras(signal, filters, padding="causal"),
+                "no padding here",
+            ),
+            "full": (
+                lambda signal, filters: convolved_by_np_convolve(signal, filters, "full"),
+                "no padding here",
+            ),
+            "the last position missing": (
+                lambda *arguments: convolved(*arguments)[:-1],
+                "one position too few",
+            ),
+            "a batch axis": (
+                lambda *arguments: convolved(*arguments)[None],
+                r"expected shape \(5, 4\), .* got \(1, 5, 4\)",
+            ),
+            "mean over the width": (
+                lambda signal, filters: convolved(signal, filters) / len(filters),
+                "do not take their mean",
+            ),
+            "mean over the channels": (
+                lambda signal, filters: convolved(signal, filters) / signal.shape[1],
+                "do not take their mean",
+            ),
+            "mean over both": (
+                lambda signal, filters: convolved(signal, filters) / filters[..., 0].size,
+                "do not take their mean",
+            ),
+            "first channel only": (
+                lambda signal, filters: convolved(signal[:, :1], filters[:, :1]),
+                "one channel only",
+            ),
+            "last channel only": (
+                lambda signal, filters: convolved(signal[:, -1:], filters[:, -1:]),
+                "one channel only",
+            ),
+            "ReLU": (lambda *arguments: np.maximum(convolved(*arguments), 0), "no activation"),
+            "squeezed": (
+                lambda *arguments: np.squeeze(convolved(*arguments)),
+                r"\(6, 3\) and filters of \(2, 3, 1\) expected shape \(5, 1\), got \(5,\)",
+            ),
+            "two channels built in": (
+                lambda signal, filters: convolved(signal[:, :2], filters[:, :2]),
+                r"filters of \(2, 3, 1\) expected \[\[.*\]\], got \[\[",
+            ),
+        },
+    ),
+    "check_causal": Case(
+        solution=causal,
+        also_right={
+            "Keras": causal_by_keras,
+            "term by term": causal_term_by_term,
+            "np.convolve, flipped back": lambda signal, kernel: np.convolve(signal, kernel[::-1])[
+                : len(signal)
+            ],
+            "np.pad": causal_padded(lambda signal, ahead: np.pad(signal, (ahead, 0))),
+            "as a column": lambda *arguments: causal(*arguments)[:, None],
+        },
+        wrong={
+            "no padding": (causal_padded(lambda signal, ahead: signal), "an output for each step"),
+            "padded at both ends": (
+                causal_padded(lambda signal, ahead: np.pad(signal, ahead)),
+                "8 outputs, not 11",
+            ),
+            "width zeros in front": (
+                causal_padded(lambda signal, ahead: np.pad(signal, (ahead + 1, 0))),
+                "give 8 outputs, not 9",
+            ),
+            "width − 2 zeros in front": (
+                causal_padded(lambda signal, ahead: np.pad(signal, (ahead - 1, 0))),
+                "give 8 outputs, not 7",
+            ),
+            "zeros at the end": (
+                causal_padded(lambda signal, ahead: np.pad(signal, (0, ahead))),
+                "put them in front",
+            ),
+            "zeros at the end, flipped": (
+                lambda signal, kernel: np.convolve(signal, kernel)[len(kernel) - 1 :],
+                "put them in front",
+            ),
+            "Keras's 'same'": (
+                lambda signal, kernel: causal_by_keras(signal, kernel, "same"),
+                "padding 'same'",
+            ),
+            "np.correlate's 'same'": (
+                lambda signal, kernel: np.correlate(signal, kernel, "same"),
+                "padding 'same'",
+            ),
+            "np.convolve's 'same'": (
+                lambda signal, kernel: np.convolve(signal, kernel, "same"),
+                "padding 'same'",
+            ),
+            "flipped": (
+                lambda signal, kernel: np.convolve(signal, kernel)[: len(signal)],
+                "flipped, as in np.convolve",
+            ),
+            "width zeros in front, the last output cut": (
+                lambda signal, kernel: causal(np.append(0, signal), kernel)[:-1],
+                "width − 1 zeros in front, not width",
+            ),
+            "zeros for the first outputs": (causal_with_zeros_first, "the first outputs are no"),
+            "in a circle": (
+                causal_padded(lambda signal, ahead: np.pad(signal, (ahead, 0), "wrap")),
+                "not in a circle",
+            ),
+            "the first value repeated": (
+                causal_padded(lambda signal, ahead: np.pad(signal, (ahead, 0), "edge")),
+                "do not repeat its first value",
+            ),
+            "mean subtracted": (
+                lambda signal, kernel: causal(signal - signal.mean(), kernel),
+                "output 0 changes when step 7 does",
+            ),
+            "divided by the width": (
+                lambda signal, kernel: causal(signal, kernel) / len(kernel),
+                r"expected 12, -1, .*, got 3, -0\.25",
+            ),
+            "the sign turned": (
+                lambda signal, kernel: -causal(signal, kernel),
+                "expected 12, .*, got -12",
+            ),
+            "four built in": (
+                lambda signal, kernel: causal(signal, np.resize(kernel, 4)),
+                "for an odd width expected .*, got",
+            ),
+            "cut at the end": (
+                causal_cut_at_the_end,
+                "for a kernel of one number expected 3 outputs, .* got 0",
+            ),
+            "zeros cut to the signal": (
+                causal_padded(lambda signal, ahead: np.pad(signal, (min(ahead, len(signal)), 0))),
+                "for a kernel longer than the signal expected 3 outputs, .* got",
+            ),
         },
     ),
 }

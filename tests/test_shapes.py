@@ -1,10 +1,13 @@
+import itertools
+import math
+
 import keras
 import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from course_utils.shapes import conv_output_shape, conv_parameter_count
+from course_utils.shapes import conv_multiply_count, conv_output_shape, conv_parameter_count
 
 KERAS_LAYERS = {1: keras.layers.Conv1D, 2: keras.layers.Conv2D, 3: keras.layers.Conv3D}
 
@@ -111,17 +114,76 @@ def test_output_shape_is_that_of_what_a_keras_layer_really_returns(shape, kernel
     assert conv_output_shape(shape, kernel_size, 4, **options) == tuple(output.shape[1:])
 
 
+@settings(max_examples=150)
+@given(convolutions())
+def test_multiply_count_is_positions_times_weights_of_keras_layers(convolution):
+    shape, kernel_size, filters, options = convolution
+    if output_is_empty(shape, kernel_size, options):
+        with pytest.raises(ValueError, match=r"`kernel_size` must fit.*Received"):
+            conv_multiply_count(shape, kernel_size, filters, **options)
+        return
+    layer = keras_layer(*convolution)
+    positions = math.prod(layer.compute_output_shape((None, *shape))[1:-1])
+    layer.build((None, *shape))
+    assert (
+        conv_multiply_count(shape, kernel_size, filters, **options)
+        == positions * layer.kernel.numpy().size
+    )
+
+
 @pytest.mark.parametrize(
-    ("input_shape", "output_shape", "num_parameters"),
+    ("shape", "kernel", "filters", "options"),
     [
-        ((14, 14, 3), (10, 10, 16), (5 * 5 * 3 + 1) * 16),
-        ((14, 1), (10, 16), (5 * 1 + 1) * 16),
-        ((14, 14, 14, 1), (10, 10, 10, 16), (5 * 5 * 5 * 1 + 1) * 16),
+        ((7, 2), (3,), 4, {}),
+        ((7, 2), (3,), 4, {"strides": 2, "padding": "same"}),
+        ((7, 2), (3,), 4, {"strides": 3, "padding": "causal"}),
+        ((7, 2), (3,), 4, {"dilation": 2}),
+        ((6, 5, 3), (2, 3), 2, {}),
+        ((6, 5, 3), (2, 3), 2, {"strides": 2}),
+        ((6, 5, 3), (2, 3), 2, {"padding": "same"}),
+        ((4, 5, 6, 2), (2, 1, 3), 3, {"strides": 2}),
+        ((3, 4, 5, 1), (2, 2, 2), 2, {"padding": "same", "dilation": 2}),
     ],
 )
-def test_the_examples_of_the_lecture(input_shape, output_shape, num_parameters):
+def test_multiply_count_is_what_loops_over_windows_filters_and_weights_count(
+    shape, kernel, filters, options
+):
+    """Unpadded, a window starts every stride-th input if it ends inside; padded, always."""
+    *sizes, channels = shape
+    step, gap = options.get("strides", 1), options.get("dilation", 1)
+    padded = options.get("padding", "valid") != "valid"
+    starts = [
+        [start for start in range(0, size, step) if padded or start + gap * (width - 1) < size]
+        for size, width in zip(sizes, kernel, strict=True)
+    ]
+    multiplications = 0
+    for _window in itertools.product(*starts):
+        for _filter in range(filters):
+            for _tap in itertools.product(*map(range, kernel)):
+                for _channel in range(channels):
+                    multiplications += 1
+    assert conv_multiply_count(shape, kernel, filters, **options) == multiplications
+
+
+@pytest.mark.parametrize(
+    ("input_shape", "output_shape", "num_parameters", "num_multiplications"),
+    [
+        ((14, 14, 3), (10, 10, 16), (5 * 5 * 3 + 1) * 16, 10 * 10 * 16 * (5 * 5 * 3)),
+        ((14, 1), (10, 16), (5 * 1 + 1) * 16, 10 * 16 * 5),
+        (
+            (14, 14, 14, 1),
+            (10, 10, 10, 16),
+            (5 * 5 * 5 * 1 + 1) * 16,
+            10 * 10 * 10 * 16 * (5 * 5 * 5),
+        ),
+    ],
+)
+def test_the_examples_of_the_lecture(
+    input_shape, output_shape, num_parameters, num_multiplications
+):
     assert conv_output_shape(input_shape, 5, 16) == output_shape
     assert conv_parameter_count(input_shape, 5, 16) == num_parameters
+    assert conv_multiply_count(input_shape, 5, 16) == num_multiplications
 
 
 def test_second_layer_of_the_lecture_has_32_filters():
@@ -148,12 +210,16 @@ def test_numpy_integers_and_lists_are_accepted_and_give_plain_integers():
     assert shape == (5, 5, 16)
     assert all(type(size) is int for size in shape)
     assert type(conv_parameter_count(np.array([14, 3]), np.int64(5), np.int64(2))) is int
+    count = conv_multiply_count(np.array([14, 3], "int8"), np.int8(5), np.int8(100))
+    assert type(count) is int
+    assert count == 10 * 5 * 3 * 100  # more than an int8 can hold
 
 
 def test_a_numpy_array_gives_one_size_for_each_axis():
     assert conv_output_shape((14, 12, 3), np.array([5, 3]), 16) == (10, 10, 16)
 
 
+@pytest.mark.parametrize("function", [conv_output_shape, conv_multiply_count])
 @pytest.mark.parametrize(
     ("arguments", "options", "name"),
     [
@@ -167,9 +233,9 @@ def test_a_numpy_array_gives_one_size_for_each_axis():
         (((14, 14, 3), None, 16), {}, "kernel_size"),
     ],
 )
-def test_sizes_that_are_not_integers_are_refused(arguments, options, name):
+def test_sizes_that_are_not_integers_are_refused(function, arguments, options, name):
     with pytest.raises(TypeError, match=rf"`{name}` must hold integers\. Received"):
-        conv_output_shape(*arguments, **options)
+        function(*arguments, **options)
 
 
 @pytest.mark.parametrize(
@@ -185,6 +251,7 @@ def test_parameter_count_of_sizes_that_are_not_integers_is_refused(arguments, na
         conv_parameter_count(*arguments)
 
 
+@pytest.mark.parametrize("function", [conv_output_shape, conv_multiply_count])
 @pytest.mark.parametrize(
     ("arguments", "options", "name"),
     [
@@ -197,12 +264,12 @@ def test_parameter_count_of_sizes_that_are_not_integers_is_refused(arguments, na
         (((14, 14, 3), 5, 16), {"dilation": (1, 0)}, "dilation"),
     ],
 )
-def test_sizes_below_one_are_refused(arguments, options, name):
+def test_sizes_below_one_are_refused(function, arguments, options, name):
     with pytest.raises(ValueError, match=rf"`{name}` must be at least 1\. Received"):
-        conv_output_shape(*arguments, **options)
+        function(*arguments, **options)
 
 
-@pytest.mark.parametrize("function", [conv_output_shape, conv_parameter_count])
+@pytest.mark.parametrize("function", [conv_output_shape, conv_parameter_count, conv_multiply_count])
 @pytest.mark.parametrize("input_shape", [(), (3,), (2, 8, 8, 8, 3)])
 def test_a_wrong_number_of_axes_is_refused(function, input_shape):
     with pytest.raises(ValueError, match=r"`input_shape`.*without the batch.*Received"):

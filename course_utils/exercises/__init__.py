@@ -11,6 +11,12 @@ from course_utils.exercises.classification import (
     check_forward_passes,
     check_same_person_probability,
 )
+from course_utils.exercises.convolutions import (
+    check_causal,
+    check_conv3d_shape,
+    check_conv_parameters,
+    check_convolve_1d,
+)
 from course_utils.exercises.one_shot import (
     check_identify,
     check_nearest_person,
@@ -56,9 +62,13 @@ from course_utils.exercises.visualization import (
 
 __all__ = [
     "Verdict",
+    "check_causal",
     "check_chi2_difference",
     "check_content_cost",
     "check_contrastive_loss",
+    "check_conv3d_shape",
+    "check_conv_parameters",
+    "check_convolve_1d",
     "check_decide_claim",
     "check_descend",
     "check_distance_from_cosine",

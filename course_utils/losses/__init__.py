@@ -1,6 +1,7 @@
-"""Losses: pure functions, and thin Keras classes over them for `model.compile`."""
+"""Losses, and the overlap of labellings: pure functions; thin Keras classes for `model.compile`."""
 
 from course_utils.losses.contrastive import ContrastiveLoss, contrastive_loss
+from course_utils.losses.overlap import dice_coefficient
 from course_utils.losses.style import (
     content_cost,
     gram_cost,
@@ -25,6 +26,7 @@ __all__ = [
     "batch_triplet_loss",
     "content_cost",
     "contrastive_loss",
+    "dice_coefficient",
     "gram_cost",
     "layer_style_cost",
     "mine_triplets",

@@ -1,5 +1,10 @@
 """Builders of Keras models."""
 
+from course_utils.models.convnd import (
+    build_conv1d_classifier,
+    build_conv2d_segmenter,
+    build_conv3d_segmenter,
+)
 from course_utils.models.embedding import (
     build_embedding_model,
     build_siamese_model,
@@ -13,6 +18,9 @@ from course_utils.models.verification_heads import (
 from course_utils.models.vgg import build_vgg_features, preprocess_vgg
 
 __all__ = [
+    "build_conv1d_classifier",
+    "build_conv2d_segmenter",
+    "build_conv3d_segmenter",
     "build_embedding_model",
     "build_face_encoder",
     "build_siamese_model",
