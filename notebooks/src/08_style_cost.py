@@ -915,7 +915,7 @@ exercises.check_gram_blindness(
 # Programming 45, 1989 · Kingma, Ba, "Adam", ICLR 2015 · Xie, Tu, "Holistically-nested edge
 # detection", ICCV 2015 (the trunk's weights).
 #
-# **Next:** 09 · From 2D to 1D and 3D. **Back:** [06 · What neural style transfer is](06_style_transfer.ipynb),
+# **Next:** [09 · From 2D to 1D and 3D](09_convolution_nd.ipynb). **Back:** [06 · What neural style transfer is](06_style_transfer.ipynb),
 # [07 · What a convolutional network sees](07_visualization.ipynb).
 
 # %% [markdown] lang="zh"
@@ -933,5 +933,5 @@ exercises.check_gram_blindness(
 # optimization”，Mathematical Programming 45，1989 · Kingma、Ba，“Adam”，ICLR 2015 · Xie、Tu，“Holistically-nested edge
 # detection”，ICCV 2015（主干的权重）。
 #
-# **下一节：** 09 · 从 2D 到 1D 和 3D。**上一节：** [06 · 什么是神经风格迁移](06_style_transfer.ipynb)、
+# **下一节：** [09 · 从 2D 到 1D 和 3D](09_convolution_nd.ipynb)。**上一节：** [06 · 什么是神经风格迁移](06_style_transfer.ipynb)、
 # [07 · 卷积网络看到了什么](07_visualization.ipynb)。

@@ -1,0 +1,1002 @@
+# %% [markdown] lang="en"
+# # 09 · From 2D to 1D and 3D
+#
+# *A convolution does not know how many axes it has.* The rule that found edges in photos finds
+# heartbeats in a voltage and tissue in a brain; this notebook writes it once, for any number of axes.
+#
+# **After this you can**
+# - say what comes out of a convolution along 1, 2 or 3 axes, how many numbers it learns and how often it multiplies;
+# - find heartbeats in noise with one filter, made by hand or learned;
+# - classify recordings of several sensors, and voxels of a volume, and say what the result is worth;
+# - decide whether time, or depth, should be an axis or be channels.
+#
+# **You need** convolution in 2D; nothing of notebooks 01 to 08.
+# **Run time:** about 70 seconds on 2 CPU cores.
+
+# %% [markdown] lang="zh"
+# # 09 · 从 2D 到 1D 和 3D
+#
+# *卷积并不知道自己有几个轴。* 在照片里找边缘的规则，同样能在电压里找心跳，在大脑里找组织；本节只写一遍，几个轴都能用。
+#
+# **学完本节，你能够**
+# - 说出沿 1、2、3 个轴的卷积输出什么形状、要学多少个数、要做多少次乘法；
+# - 用一个滤波器（手工设计的，或者学来的）在噪声中找出心跳；
+# - 给多个传感器的记录分类，给三维图像的体素分类，并说清这样的结果有多大价值；
+# - 判断时间或深度应当当作一个轴，还是当作通道。
+#
+# **你需要** 了解 2D 卷积；不需要 01 至 08 的内容。
+# **运行时间：** 双核 CPU 约 70 秒。
+
+# %% tags=["setup"]
+import time
+
+import matplotlib.pyplot as plt
+import numpy as np
+from scipy.signal import find_peaks
+from sklearn.linear_model import LogisticRegression
+
+from course_utils import data, exercises, plots, shapes
+from course_utils.session import start_session
+
+rng = start_session(seed=0)
+import keras
+
+from course_utils import losses, models
+
+plots.use_course_style()
+
+# %% tags=["settings"]
+NOISE_MV = 0.4  # noise in which a filter is learned, mV
+FILTER_STEPS = 200  # of its training
+EPOCHS = 30  # of the network for activities
+SEEDS = (0, 1, 2, 3, 4)  # of its trainings
+BRAIN_NOISE = 0.1  # standard deviation, as a share of the brightest voxel
+BRAIN_STEPS = 200  # of each segmenter's training
+BRAIN_SEEDS = (0, 1, 2)
+CLIP_STEPS = 120  # of the networks for clips
+
+# %% tags=["readme-picture"]
+brain = data.load_brain_volume(crop="brain", step=2)
+tissue = brain.grey_matter + brain.white_matter
+x, y, z = tissue.shape
+corner = ((0, x // 2 - 5), (y // 2, y), (z // 2, z))
+ax = plt.figure(figsize=(5.4, 4.8)).add_subplot(projection="3d")
+plots.plot_surface(tissue, image=brain.t1, cut=corner, voxel_size=brain.voxel_size, ax=ax)
+plt.show()
+
+# %% [markdown] lang="en"
+# A volume: the mean brain of 152 people, with a corner taken out. Grey matter lies outside and is dark in the cut;
+# white matter is bright. In section 6 a network tells them apart. (ICBM 152 template, McConnell Brain Imaging
+# Centre, McGill University.)
+#
+# ## 1 · One rule for any number of axes
+#
+# Lay the filter on the input, multiply number by number, add everything up; move on, and do it again. With positions $p$
+# and offsets $q$ that have as many coordinates as there are axes, channels $c$ and filters $k$:
+#
+# $$y_{p,k} = b_k + \sum_{q} \sum_{c} x_{s\,p + d\,q,\; c}\; w_{q,c,k}$$
+#
+# with stride $s$ and dilation $d$. The formula does not say how many axes there are, and neither does the code:
+
+# %% [markdown] lang="zh"
+# 这是一个三维图像：152 个人的平均大脑，挖掉了一角。外层是灰质，在切面上较暗；白质较亮。第 6 节要让网络把它们分开。（ICBM 152
+# 模板，麦吉尔大学 McConnell 脑成像中心。）
+#
+# ## 1 · 几个轴都是同一条规则
+#
+# 把滤波器放到输入上，逐个相乘，全部加起来；移一步，再做一遍。位置 $p$ 和偏移 $q$ 的坐标个数等于轴的个数，$c$ 是通道，$k$ 是滤波
+# 器，$s$ 是步幅，$d$ 是空洞：
+#
+# $$y_{p,k} = b_k + \sum_{q} \sum_{c} x_{s\,p + d\,q,\; c}\; w_{q,c,k}$$
+#
+# 公式没有说有几个轴，代码也不必说：
+
+
+# %%
+def convolve(inputs, filters, bias, *, strides=1, dilation=1):
+    """Inputs (*sizes, channels), filters (*kernel, channels, filters) → (*positions, filters)."""
+    num_axes = inputs.ndim - 1
+    spans = [dilation * (width - 1) + 1 for width in filters.shape[:num_axes]]
+    windows = np.lib.stride_tricks.sliding_window_view(inputs, spans, axis=range(num_axes))
+    step, gap = slice(None, None, strides), slice(None, None, dilation)
+    windows = windows[(step,) * num_axes + (slice(None),) + (gap,) * num_axes]
+    windows = np.moveaxis(windows, num_axes, -1)  # positions, kernel, channels
+    return np.tensordot(windows, filters, axes=num_axes + 1) + bias
+
+
+# %% [markdown] lang="en"
+# From scratch equals Keras, and the shape is the one that `course_utils.shapes` predicts:
+
+# %% [markdown] lang="zh"
+# 自己写的与 Keras 结果一致，形状也与 `course_utils.shapes` 的预测一致：
+
+# %%
+LAYERS = (keras.layers.Conv1D, keras.layers.Conv2D, keras.layers.Conv3D)
+CASES = ({}, {"strides": 2}, {"dilation": 2})
+for num_axes, layer_class in enumerate(LAYERS, start=1):
+    inputs = rng.standard_normal((*(13, 11, 12)[:num_axes], 3)).astype("float32")
+    for case in CASES:
+        keras_case = {key.replace("dilation", "dilation_rate"): case[key] for key in case}
+        layer = layer_class(4, 3, bias_initializer="normal", **keras_case)
+        expected = layer(inputs[None]).numpy()[0]
+        found = convolve(inputs, *layer.get_weights(), **case)
+        np.testing.assert_allclose(found, expected, atol=1e-5)
+        assert found.shape == shapes.conv_output_shape(inputs.shape, 3, 4, **case)
+print(f"{len(LAYERS) * len(CASES)} convolutions along 1, 2 and 3 axes agree with Keras")
+
+# %% [markdown] lang="en"
+# ## 2 · Where did the 16 go?
+#
+# The lecture's three examples, drawn and then computed:
+
+# %% [markdown] lang="zh"
+# ## 2 · 那个 16 去了哪里？
+#
+# 课堂上的三个例子，先画出来，再算出来：
+
+# %%
+EXAMPLES = ((14, 14, 3), (14, 1), (14, 14, 14, 1))  # the lecture's, with 16 filters of width 5
+_, axes = plt.subplots(3, 1, figsize=(9.5, 12.6))
+for ax, input_shape in zip(axes, EXAMPLES, strict=True):
+    plots.plot_convolution_shapes(input_shape, 5, 16, ax=ax)
+plt.show()
+
+# %%
+for input_shape in EXAMPLES:
+    inputs = rng.standard_normal(input_shape)
+    filters = rng.standard_normal((*[5] * (inputs.ndim - 1), input_shape[-1], 16))
+    output = convolve(inputs, filters, np.zeros(16))
+    assert output.shape == shapes.conv_output_shape(input_shape, 5, 16)
+    print(f"{input_shape} with 16 filters of {filters.shape[:-1]} -> {output.shape}")
+
+# %% [markdown] lang="en"
+# A filter is always as deep as its input has channels: 5×5×**3** for a colour image. All its products become *one* sum, so the
+# axis of channels is used up. What stands last in the output is a new axis: **one channel for each filter**, 16 of them. So the
+# next layer's filters must be 16 deep, in any number of dimensions. And "3D" counts the axes along which a filter
+# *moves*: a colour image has three axes, yet its convolution is 2D, as nothing moves along the colours.
+#
+# ## 3 · Stride, padding, dilation, and what it costs
+
+# %% [markdown] lang="zh"
+# 输入有几个通道，滤波器就有多深：彩色图像的滤波器是 5×5×**3**。它的所有乘积合成*一个*和，所以通道这个轴用掉了。输出的最后一个轴是新
+# 的：**每个滤波器一个通道**，共 16 个。因此下一层的滤波器必须有 16 层深，几维都一样。还有，“3D”数的是滤波器沿着几个轴*移动*：彩色
+# 图像有三个轴，它的卷积却是 2D 的，因为没有什么沿着颜色移动。
+#
+# ## 3 · 步幅、填充、空洞，以及代价
+
+# %%
+VARIANTS = {
+    "valid": {},
+    "same": {"padding": "same"},
+    "causal (output t sees no input after t)": {"padding": "causal"},
+    "stride 2": {"strides": 2},
+    "stride 2, same": {"strides": 2, "padding": "same"},
+    "dilation 4 (spans 9 inputs)": {"dilation": 4},
+}
+for name, options in VARIANTS.items():
+    print(f"{name:40} 16 -> {shapes.conv_output_shape((16, 1), 3, 8, **options)[0]}")
+try:
+    shapes.conv_output_shape((16, 1), 3, 8, dilation=8)
+except ValueError as error:
+    print(error)
+
+# %%
+for num_axes in (1, 2, 3):
+    cube = (*[64] * num_axes, 16)
+    learned = shapes.conv_parameter_count(cube, 3, 16)
+    products = shapes.conv_multiply_count(cube, 3, 16, padding="same")
+    print(f"64 along {num_axes} axes: {learned:5,} parameters, {products:13,} multiplications")
+assert products == 27 * 16 * 16 * 64**3
+
+# %% [markdown] lang="en"
+# Along each axis ⌊(n + 2p − span) / s⌋ + 1 positions, whatever the other axes do. With each axis the parameters grow three
+# times (the kernel), the multiplications 3 · 64 = 192 times: **it is the positions that cost**, not the filter. Hence
+# volumes come in low resolution, in crops, in batches of one.
+#
+# ## 4 · One axis: heartbeats
+#
+# A real electrocardiogram, 21 seconds at 360 samples a second, of the MIT-BIH Arrhythmia Database. The shaded stretch is
+# marked as abnormal: a beat comes early, and a pause follows. Nobody marked the beats; but in this clean trace each
+# stands out, and a threshold finds them:
+
+# %% [markdown] lang="zh"
+# 沿每个轴都有 ⌊(n + 2p − 跨度) / s⌋ + 1 个位置，与其他轴无关。每多一个轴，参数变成 3 倍（卷积核变大），乘法却变成 3 · 64 = 192 倍：
+# **贵的是位置，不是滤波器**。所以三维数据常常分辨率不高、切成小块、一批只放一个。
+#
+# ## 4 · 一个轴：心跳
+#
+# 一段真实的心电图，取自 MIT-BIH 心律失常数据库，共 21 秒，每秒 360 个采样点。阴影部分标为异常：有一次心跳提前了，随后停顿了一下。没
+# 有人标出每次心跳；不过在这段干净的信号里，每一次都很突出，用一个阈值就能找出来：
+
+# %%
+ecg = data.load_ecg()
+RATE = int(ecg.sampling_rate)
+beats, _ = find_peaks(ecg.signal, height=0.5, distance=RATE // 5)
+half = len(ecg.signal) // 2
+early, late = beats[beats < half], beats[beats >= half] - half
+_, ax = plt.subplots(figsize=(10, 2.6))
+plots.plot_signal(
+    ecg.signal,
+    times=ecg.seconds,
+    marks={"beat": beats},
+    spans={"marked as abnormal": ecg.is_abnormal},
+    label="voltage",
+    unit=ecg.unit,
+    ax=ax,
+)
+plt.show()
+print(f"{len(early)} beats in the first half, {len(late)} in the second")
+
+# %% [markdown] lang="en"
+# No filter is needed, then? Add noise. A filter by hand: a beat is a narrow spike, so take what is in the middle minus
+# what is beside it. Its 45 numbers sum to 0, so that a slow drift of the trace leaves it cold.
+
+# %% [markdown] lang="zh"
+# 这么说根本不需要滤波器？加上噪声再看。手工设计一个滤波器：心跳是一个很窄的尖峰，所以用中间减去两边。它的 45 个数加起来等于 0，信号
+# 缓慢的漂移影响不了它。
+
+# %%
+SIDE = 15  # samples, 42 ms
+handmade = np.repeat([-1.0, 2.0, -1.0], SIDE) / (4 * SIDE)
+
+
+def respond(signal, taps):
+    """One filter along a signal, padded so that it stays as long."""
+    padded = np.pad(signal, (len(taps) // 2, (len(taps) - 1) // 2), mode="edge")
+    return convolve(padded[:, None], taps[:, None, None], 0.0)[:, 0]
+
+
+noisy = ecg.signal + NOISE_MV * rng.standard_normal(len(ecg.signal))
+_, axes = plt.subplots(2, 1, figsize=(10, 4), sharex=True)
+part = slice(half, half + 5 * RATE)
+for ax, trace, label in (
+    (axes[0], noisy, "with noise"),
+    (axes[1], respond(noisy, handmade), "filtered"),
+):
+    marks = {"beat": late[late < 5 * RATE]}
+    plots.plot_signal(
+        trace[part], times=ecg.seconds[part], marks=marks, label=label, unit=ecg.unit, ax=ax
+    )
+plt.show()
+
+# %% [markdown] lang="en"
+# Can it be learned? One filter of 61 numbers, Conv1D with a single output: its response, through a sigmoid, should be 1
+# near a beat and 0 elsewhere. It sees the **first half** of the trace only, under ever new noise.
+
+# %% [markdown] lang="zh"
+# 能不能学出来？一个有 61 个数的滤波器，即只有一个输出的 Conv1D：它的响应经过 sigmoid 以后，在心跳附近应当是 1，其余地方是 0。它只看信号的
+# **前半段**，每次都加上新的噪声。
+
+
+# %%
+def train_filter(signal, beats, num_taps=61):
+    """The numbers of one filter whose response says where the beats are."""
+    keras.utils.set_random_seed(0)
+    inputs = keras.Input((len(signal), 1))
+    layer = keras.layers.Conv1D(
+        1, num_taps, padding="same", activation="sigmoid", kernel_initializer="zeros"
+    )
+    model = keras.Model(inputs, layer(inputs))
+    near = np.abs(np.arange(len(signal))[:, None] - beats).min(axis=1) <= 3
+    weights = np.where(near, np.mean(~near) / np.mean(near), 1.0)  # beats are rare
+    model.compile(keras.optimizers.Adam(0.02), "binary_crossentropy", jit_compile=False)
+    for _ in range(FILTER_STEPS):
+        noise = NOISE_MV * rng.standard_normal(len(signal))
+        model.train_on_batch((signal + noise)[None, :, None], near[None, :, None], weights[None])
+    return layer.get_weights()[0][:, 0, 0].astype(float)
+
+
+learned = train_filter(ecg.signal[:half], early)
+mean_beat = np.mean([ecg.signal[beat - 30 : beat + 31] for beat in early], axis=0)
+
+# %%
+_, ax = plt.subplots(figsize=(6.6, 2.9))
+for taps, label in (
+    (mean_beat - mean_beat.mean(), "mean beat of the first half"),
+    (handmade, "filter made by hand"),
+    (learned, "learned filter"),
+):
+    milliseconds = (np.arange(len(taps)) - len(taps) // 2) / RATE * 1000
+    ax.plot(milliseconds, taps / np.abs(taps).max(), label=label)
+ax.set(xlabel="milliseconds from the beat", title="Each divided by its largest value")
+ax.legend(fontsize=8)
+plt.show()
+assert np.corrcoef(learned, mean_beat)[0, 1] > 0.5
+
+# %% [markdown] lang="en"
+# It has found the shape of a beat by itself, down to the dips before and after the spike. That is no accident: in white noise
+# the best linear detector of a known shape is that shape, the **matched filter**. How much is it worth? For each
+# level of noise, the threshold is chosen on the first half, and F1 measured on the second (a beat counts as found
+# within 50 ms; means over ten draws of the noise):
+
+# %% [markdown] lang="zh"
+# 它自己找到了心跳的形状，连尖峰前后的下陷也在。这不是偶然：在白噪声中寻找形状已知的信号，最好的线性检测器就是这个形状本身，叫**匹配滤波
+# 器**。它有多大用处？对每个噪声强度，在前半段上选阈值，在后半段上测 F1（误差在 50 毫秒以内算找到；取十次噪声的平均）：
+
+
+# %%
+def f1(response, threshold, truth):
+    """1 if every beat is found, within 50 ms, and nothing else."""
+    found, _ = find_peaks(response, height=threshold, distance=RATE // 5)
+    hits = sum(bool(np.any(np.abs(found - beat) <= RATE // 20)) for beat in truth)
+    return 2 * hits / (len(found) + len(truth))
+
+
+def measure(taps, level):
+    """F1 on the second half, with a threshold from the first."""
+    found = []
+    for draw in range(10):
+        noise = np.random.default_rng(draw).standard_normal(len(ecg.signal))
+        response = respond(ecg.signal + level * noise, taps)
+        thresholds = np.quantile(response[:half], np.linspace(0.9, 0.999, 25))
+        on_first = np.array([f1(response[:half], each, early) for each in thresholds])
+        best = np.median(thresholds[on_first == on_first.max()])
+        found.append(f1(response[half:], best, late))
+    return float(np.mean(found))
+
+
+# %%
+LEVELS = (0.0, 0.2, 0.4, 0.6, 0.8, 1.0)
+METHODS = {"no filter": np.ones(1), "made by hand": handmade, "learned": learned}
+curves = {name: [measure(taps, level) for level in LEVELS] for name, taps in METHODS.items()}
+_, ax = plt.subplots(figsize=(6.6, 2.9))
+for name, curve in curves.items():
+    ax.plot(LEVELS, curve, "o-", label=name)
+ax.set(xlabel="noise (standard deviation, mV)", ylabel="F1 on the second half", ylim=(0, 1.03))
+ax.legend()
+plt.show()
+for name, curve in curves.items():
+    print(f"{name:13}", " ".join(f"{value:.2f}" for value in curve))
+assert curves["learned"][3] > curves["made by hand"][3] > curves["no filter"][3] + 0.2
+
+# %% [markdown] lang="en"
+# With noise of 0.6 mV, half the height of a beat, the bare trace is lost and the learned filter still finds most of them. Thirteen beats of
+# one person measure the filter on this person; what it does on another, the second recording can at least hint
+# at. It has three beats, other units, and no rate that anybody stated:
+
+# %% [markdown] lang="zh"
+# 噪声达到 0.6 mV，约为心跳高度的一半，这时直接看信号已经不行了，学来的滤波器还能找出大多数心跳。十三次心跳都来自一个人，量出的只是这个人
+# 身上的效果；换一个人会怎样，第二段记录至少能给一点提示。它有三次心跳，单位不同，采样率也没有人说明过：
+
+# %%
+other = data.load_ecg("pywavelets")
+scaled = (other.signal - np.median(other.signal)) / np.ptp(other.signal)
+response = respond(scaled, learned)
+found, _ = find_peaks(response, height=0.5 * response.max(), distance=RATE // 5)
+_, ax = plt.subplots(figsize=(10, 2.2))
+plots.plot_signal(other.signal, marks={"found": found}, label="value", ax=ax)
+plt.show()
+assert len(found) == 3
+
+# %% [markdown] lang="en"
+# ## 5 · Six channels: what is somebody doing?
+#
+# A watch with an accelerometer and a gyroscope, ten readings a second, ten seconds: 100 × 6 numbers. As the three colours
+# of a photo are channels, so are the six readings; the filter moves along time alone.
+
+# %% [markdown] lang="zh"
+# ## 5 · 六个通道：这个人在做什么？
+#
+# 一块手表带有加速度计和陀螺仪，每秒读数十次，共十秒：100 × 6 个数。照片的三种颜色是三个通道，这里的六个读数就是六个通道；滤波器只沿
+# 时间移动。
+
+# %%
+train, test = data.load_basic_motions("train"), data.load_basic_motions("test")
+NUM_CLASSES = len(train.activities)
+firsts = [int(np.argmax(train.labels == label)) for label in range(NUM_CLASSES)]
+_, ax = plt.subplots(figsize=(10, 4.3))
+plots.plot_channels(
+    train.signals[firsts],
+    names=train.channels,
+    sampling_rate=train.sampling_rate,
+    titles=train.activities,
+    ax=ax,
+)
+plt.show()
+
+# %%
+center, spread = train.signals.mean((0, 1)), train.signals.std((0, 1))
+learn, examine = ((part.signals - center) / spread for part in (train, test))
+
+
+def train_classifier(seed):
+    keras.utils.set_random_seed(seed)
+    model = models.build_conv1d_classifier(learn.shape[1:], NUM_CLASSES)
+    loss = "sparse_categorical_crossentropy"
+    model.compile(keras.optimizers.Adam(3e-3), loss, jit_compile=False)
+    order = np.random.default_rng(seed)
+    for _ in range(EPOCHS):
+        for batch in order.permutation(len(learn)).reshape(-1, 8):
+            model.train_on_batch(learn[batch], train.labels[batch])
+    return model
+
+
+classifiers = [train_classifier(seed) for seed in SEEDS]
+answers = [np.argmax(model(examine), axis=1) for model in classifiers]
+accuracies = [float(np.mean(answer == test.labels)) for answer in answers]
+print("Conv1D, five seeds, accuracy on the test half:", accuracies)
+assert min(accuracies) >= 0.975
+
+# %% [markdown] lang="en"
+# All forty right, five times. Before the applause, a baseline: forget the order of the readings, keep only the mean and the
+# standard deviation of each channel, twelve numbers, and draw straight lines between the classes (logistic
+# regression).
+
+# %% [markdown] lang="zh"
+# 五次训练，四十个全对。先别鼓掌，看看基线：完全不管读数的先后，每个通道只留平均值和标准差，共十二个数，再用直线把各类分开（逻辑回归）。
+
+
+# %%
+def summary(signals):
+    return np.concatenate([signals.mean(axis=1), signals.std(axis=1)], axis=1)
+
+
+baseline = LogisticRegression(max_iter=1000).fit(summary(learn), train.labels)
+_, axes = plt.subplots(1, 2, figsize=(9.6, 4.0), layout="constrained")
+for ax, name, answer in (
+    (axes[0], "mean and deviation only", baseline.predict(summary(examine))),
+    (axes[1], "Conv1D, seed 0", answers[0]),
+):
+    table = np.zeros((NUM_CLASSES, NUM_CLASSES), dtype=int)
+    np.add.at(table, (test.labels, answer), 1)
+    plots.plot_confusion_matrix(table, train.activities, ax=ax)
+    ax.set_title(f"{name}: {np.mean(answer == test.labels):.1%}")
+plt.show()
+
+# %% [markdown] lang="en"
+# **The surprise:** twelve numbers without any order in time miss a single recording. (Chance is 25 %.) These four activities
+# are told apart by how the arm is held and how *hard* it moves; so this data set cannot show what convolution is for. And by the rule of
+# three, forty recordings without an error still allow an error rate of 3/40 = 7.5 %; the four students who recorded them may be
+# in both halves, which no text on the data excludes. A perfect score on an easy test is a small result.
+#
+# What did the filters learn? For each activity the one whose response belongs to it most:
+
+# %% [markdown] lang="zh"
+# **意外的是：** 十二个数，毫无时间先后可言，也只错了一个。（随机水平是 25 %。）这四种活动靠手臂的姿势和动得有多*猛*就能分开；所以这组数据显示不出
+# 卷积的用处。而且按三法则，四十个全对仍然容许 3/40 = 7.5 % 的错误率；做记录的四名学生可能在两半数据里都出现，没有哪份说明排除了这一
+# 点。容易的考试得满分，算不了什么。
+#
+# 滤波器学到了什么？对每种活动，取响应最偏向它的那个滤波器：
+
+# %%
+first = keras.Model(classifiers[0].inputs[0], classifiers[0].get_layer("conv1").output)
+activity = first(examine).numpy().mean(axis=1)  # recordings, filters
+by_class = np.stack([activity[test.labels == label].mean(axis=0) for label in range(NUM_CLASSES)])
+share = by_class / by_class.sum(axis=0)
+units = share.argmax(axis=1)
+kernel = first.layers[-1].get_weights()[0]
+limit = np.abs(kernel[..., units]).max()
+_, axes = plt.subplots(1, NUM_CLASSES, figsize=(10.2, 2.6), layout="constrained")
+for ax, label, unit in zip(axes, range(NUM_CLASSES), units, strict=True):
+    ax.imshow(kernel[..., unit].T, cmap="RdBu_r", vmin=-limit, vmax=limit)
+    ax.set(xlabel="step", yticks=range(6), yticklabels=train.channels if label == 0 else [])
+    ax.set_title(f"{train.activities[label]}: {share[label, unit]:.0%}", fontsize=10)
+    ax.grid(visible=False)
+plt.show()
+
+# %% [markdown] lang="en"
+# Each is a pattern of seven steps across six channels, red for positive and blue for negative; the title says how much of the
+# filter's response falls to that activity (25 % would be no preference). Running and badminton have filters much of their own.
+# Standing and walking get the same one, and the network tells them apart by all 32 together: a filter need not be a concept.
+#
+# ## 6 · Three axes: grey matter and white matter
+#
+# Now voxels of 2 mm. Each is grey matter, white matter or neither, by the template's own maps. To keep training and test
+# apart is harder than it looks. **Left and right will not do:** this template is exactly symmetric, so a network trained on the left
+# has seen the right, if only in the mirror:
+
+# %% [markdown] lang="zh"
+# 每一个都是横跨六个通道、七个时间步的图案，红为正，蓝为负；标题写的是该滤波器的响应有多少落在这种活动上（25 % 就是没有偏向）。跑步和打
+# 羽毛球各有一个颇为专门的滤波器；站立和行走选出的是同一个，网络要靠全部 32 个滤波器才能把它们分开：一个滤波器未必就是一个概念。
+#
+# ## 6 · 三个轴：灰质与白质
+#
+# 现在是边长 2 毫米的体素。按模板自带的图，每个体素是灰质、白质，或者都不是。把训练和测试分开，比看上去要难。**左右对分行不通：** 这个模板
+# 完全对称，用左半训练过的网络等于见过右半，只不过隔着镜子：
+
+# %%
+left, right = data.split_hemispheres(data.load_brain_volume())
+print(
+    "largest difference between the left and the mirrored right:", (left.t1 - right.t1[::-1]).max()
+)
+back, middle, front = data.split_slabs(brain, (1 / 3, 1 / 3, 1 / 3), gap=4)
+print("slabs from back to front:", back.shape, middle.shape, front.shape)
+_, ax = plt.subplots(figsize=(10, 3.4))
+plots.plot_slices(
+    brain.t1,
+    labels=brain.labels,
+    axis=0,
+    positions=(18, 26, 34),
+    voxel_size=brain.voxel_size,
+    ax=ax,
+)
+plt.show()
+
+# %% [markdown] lang="en"
+# So we cut from back to front: train on the back third and the front third, test on the middle, with gaps of four voxels, so that no network
+# of this section sees one voxel in both. Baseline: a table that gives each brightness its most frequent class.
+
+# %% [markdown] lang="zh"
+# 所以改为前后切：用后三分之一和前三分之一训练，用中间测试，中间隔开四个体素，使本节的网络不会在训练和测试中看到同一个体素。基线是一张
+# 表：每种亮度，取它最常见的类别。
+
+
+# %%
+def brightness_table(images, labels):
+    """Learns the most frequent class of each brightness."""
+    edges = np.linspace(-0.5, 1.5, 256)
+    counts = np.zeros((len(edges) + 1, 3))
+    for image, label in zip(images, labels, strict=True):
+        np.add.at(counts, (np.digitize(image, edges).ravel(), label.ravel()), 1)
+    return lambda image: counts.argmax(axis=1)[np.digitize(image, edges)]
+
+
+def dice(predicted):
+    """Of grey and of white matter: 2 · |A ∩ B| / (|A| + |B|)."""
+    return losses.dice_coefficient(middle.labels, predicted, num_classes=3)[1:]
+
+
+learn_labels = [back.labels, front.labels]
+clean = dice(brightness_table([back.t1, front.t1], learn_labels)(middle.t1))
+print("brightness alone, clean: Dice of grey and white", clean.round(3))
+assert clean.min() > 0.95
+
+# %% [markdown] lang="en"
+# **The surprise:** on the clean template nothing is left to learn. It is the mean of 152 brains, nearly free of noise, and
+# its tissue maps were computed from images of this kind. A scan of one person is noisy. So we add noise of a tenth of
+# the brightest voxel, and ask again:
+
+# %% [markdown] lang="zh"
+# **意外的是：** 在干净的模板上，已经没有什么可学的了。它是 152 个大脑的平均，几乎没有噪声，组织图本来也是由这类图像算出来的。一个人的单次扫描
+# 是有噪声的。所以我们加上标准差为最亮体素十分之一的噪声，再问一次：
+
+# %%
+scan = np.random.default_rng(0)
+noisy_back, noisy_middle, noisy_front = (
+    slab.t1 + BRAIN_NOISE * scan.standard_normal(slab.shape).astype("float32")
+    for slab in (back, middle, front)
+)
+learn_images = [noisy_back, noisy_front]
+predictions = {"brightness": brightness_table(learn_images, learn_labels)(noisy_middle)}
+print("brightness alone, noisy:", dice(predictions["brightness"]).round(3))
+
+# %% [markdown] lang="en"
+# A 2D network that sees slice after slice, and a 3D network, as equal as possible: two layers of 3 × 3 (× 3) filters, about the
+# same number of parameters, the same crops in the same order.
+
+# %% [markdown] lang="zh"
+# 再比较逐个切片处理的 2D 网络和 3D 网络，条件尽量相同：两层 3 × 3（× 3）滤波器，参数个数差不多，训练用的小块及其次序也一样。
+
+# %%
+voxels = np.concatenate([image.ravel() for image in learn_images])
+offset, scale = voxels.mean(), voxels.std()
+
+
+def crops(generator, number=4, size=24):
+    """Some cubes of the training slabs, and their labels."""
+    images, labels = [], []
+    for slab in generator.integers(len(learn_images), size=number):
+        starts = [generator.integers(side - size + 1) for side in learn_images[slab].shape]
+        box = tuple(slice(start, start + size) for start in starts)
+        images.append((learn_images[slab][box] - offset) / scale)
+        labels.append(learn_labels[slab][box])
+    return np.stack(images)[..., None], np.stack(labels)
+
+
+def as_slices(volumes):
+    """Volumes (batch, x, y, z, …) → their slices (batch · z, x, y, …)."""
+    volumes = np.moveaxis(volumes, 3, 1)
+    return volumes.reshape(-1, *volumes.shape[2:])
+
+
+# %%
+def train_segmenter(build, prepare, seed):
+    keras.utils.set_random_seed(seed)
+    model = build()
+    rate = keras.optimizers.schedules.CosineDecay(1e-2, BRAIN_STEPS)
+    loss = "sparse_categorical_crossentropy"
+    model.compile(keras.optimizers.Adam(rate), loss, jit_compile=False)
+    generator = np.random.default_rng(seed)
+    for _ in range(BRAIN_STEPS):
+        images, labels = crops(generator)
+        model.train_on_batch(prepare(images), prepare(labels))
+    return model
+
+
+scaled = ((noisy_middle - offset) / scale)[None, ..., None].astype("float32")
+of_seeds = {"2D": [], "3D": []}
+for seed in BRAIN_SEEDS:
+    in_2d = train_segmenter(models.build_conv2d_segmenter, as_slices, seed)
+    in_3d = train_segmenter(models.build_conv3d_segmenter, np.asarray, seed)
+    slices = np.argmax(in_2d(as_slices(scaled)), axis=-1)
+    of_seeds["2D"].append(np.moveaxis(slices, 0, 2))
+    of_seeds["3D"].append(np.argmax(in_3d(scaled)[0], axis=-1))
+print(f"parameters: 2D {in_2d.count_params():,}, 3D {in_3d.count_params():,}")
+
+# %% [markdown] lang="en"
+# How sure is a Dice coefficient? Voxels are no independent trials: neighbours are alike. So the slab is cut into blocks of
+# 12 × 12 columns, and blocks are drawn again and again (bootstrap); for both networks the same blocks, which gives the difference an
+# interval of its own.
+
+# %% [markdown] lang="zh"
+# Dice 系数有多可靠？体素不是独立的试验：相邻的体素彼此相似。所以把测试部分切成 12 × 12 的柱块，反复地有放回抽取柱块（自助法）；两个网络抽的
+# 是同样的柱块，这样它们的差也有自己的区间。
+
+
+# %%
+def block_counts(predicted, side=12):
+    """For each block and tissue: 2 · |A ∩ B| and |A| + |B|."""
+    rows = []
+    for i in range(0, predicted.shape[0], side):
+        for k in range(0, predicted.shape[2], side):
+            block = slice(i, i + side), slice(None), slice(k, k + side)
+            truth, found = middle.labels[block], predicted[block]
+            pairs = [((truth == tissue), (found == tissue)) for tissue in (1, 2)]
+            rows.append([[2 * np.sum(a & b), np.sum(a) + np.sum(b)] for a, b in pairs])
+    return np.array(rows)
+
+
+def resampled(volumes):
+    """Dice, mean of both tissues and of the seeds, for each resample of the blocks."""
+    counts = np.stack([block_counts(volume) for volume in volumes])
+    drawn = np.random.default_rng(0).integers(counts.shape[1], size=(2000, counts.shape[1]))
+    sums = counts[:, drawn].sum(axis=2)
+    return (sums[..., 0] / sums[..., 1]).mean(axis=(0, 2))
+
+
+# %%
+tried = {"brightness": [predictions["brightness"]], **of_seeds}
+samples = {name: resampled(volumes) for name, volumes in tried.items()}
+means = {name: np.mean([dice(volume) for volume in tried[name]], axis=0) for name in tried}
+for name, (grey, white) in means.items():
+    low, high = np.quantile(samples[name], [0.025, 0.975])
+    print(f"{name:10} grey {grey:.3f}, white {white:.3f}, mean {(grey + white) / 2:.3f}", end=" ")
+    print(f"[{low:.3f}, {high:.3f}]")
+gain = samples["3D"] - samples["2D"]
+by_seed = [
+    dice(deep).mean() - dice(flat).mean() for flat, deep in zip(*of_seeds.values(), strict=True)
+]
+print("3D - 2D, seed by seed:", [round(float(difference), 3) for difference in by_seed])
+print(
+    f"3D - 2D: {gain.mean():+.3f} [{np.quantile(gain, 0.025):+.3f}, {np.quantile(gain, 0.975):+.3f}]"
+)
+assert np.quantile(gain, 0.025) > 0
+assert means["2D"].min() > means["brightness"].max()
+
+# %%
+predictions |= {name: volumes[0] for name, volumes in of_seeds.items()}
+_, ax = plt.subplots(figsize=(10, 10.4))
+plots.plot_slices(
+    noisy_middle,
+    labels=middle.labels,
+    predictions=predictions,
+    axis=1,
+    positions=(4, 12, 20),
+    voxel_size=brain.voxel_size,
+    ax=ax,
+)
+plt.show()
+
+# %% [markdown] lang="en"
+# Context is worth a great deal: both networks look at the neighbours of a voxel, and most of the noise averages out. The third axis is worth a
+# little more, and the interval of the difference excludes 0: each filter sees nine voxels above and nine below as well, and a thin fold of
+# the cortex that looks like a speck in one slice goes on in the next. **What this cannot show** is how either
+# network does on a person. It is one brain, a mean of many, with artificial noise; it was tested on another part of
+# the *same* brain.
+#
+# ## 7 · Time: an axis, or channels?
+#
+# A video has three axes too: time, height, width. Must its convolution be 3D? One can also stack the frames as **channels** of
+# a 2D convolution. A test in which single frames say nothing: a view drifts over a photo, to the left or to the
+# right, during the *first half* of a clip, and then stands still. Half of the photos are for training, the others for
+# the test.
+
+# %% [markdown] lang="zh"
+# 上下文很有用：两个网络都看体素的邻居，大部分噪声就平均掉了。第三个轴还能再多一点，差的区间不含 0：每个滤波器还能看到上面九个、下面九个体素，大脑皮层上薄
+# 薄的一道褶，在一个切片里看像个小点，到下一个切片里还在延续。**这里显示不出的**，是网络在真人身上的效果。这只是一个大脑，而且是许多人的平均，噪声是人为加
+# 的；测试用的是*同一个*大脑的另一部分。
+#
+# ## 7 · 时间：当作轴，还是当作通道？
+#
+# 视频也有三个轴：时间、高、宽。它一定要用 3D 卷积吗？也可以把各帧叠成 2D 卷积的**通道**。设计一个单看一帧毫无线索的测试：取景框在照片上
+# 向左或向右移动，只在片段的*前半段*移动，然后静止。一半照片用来训练，另一半用来测试。
+
+# %%
+FRAMES, SIZE, MOVING = 8, 20, 4
+photos = data.load_photos(max_side=160)
+grey_photos = [photos[name].mean(axis=2) / 255 for name in sorted(photos)]
+
+
+def make_clips(photos, number, start, generator):
+    """Clips (number, frames, height, width, 1) whose view drifts from frame `start` on."""
+    clips = np.empty((number, FRAMES, SIZE, SIZE, 1), dtype="float32")
+    to_the_right = generator.integers(2, size=number)
+    for clip, direction in zip(clips, 2 * to_the_right - 1, strict=True):
+        photo = photos[generator.integers(len(photos))]
+        top = generator.integers(photo.shape[0] - SIZE + 1)
+        left = generator.integers(2 * MOVING, photo.shape[1] - SIZE - 2 * MOVING + 1)
+        for frame in range(FRAMES):
+            shift = left + 2 * direction * int(np.clip(frame - start, 0, MOVING))
+            clip[frame, ..., 0] = photo[top : top + SIZE, shift : shift + SIZE]
+        clip -= clip.mean()
+        clip /= clip.std() + 0.05
+    return clips, to_the_right
+
+
+def build_clip_network(kind):
+    """One convolution of 16 filters, the mean over all positions, one answer."""
+    clips = keras.Input((FRAMES, SIZE, SIZE, 1))
+    if kind == "time as channels":
+        frames_last = keras.layers.Permute((2, 3, 1, 4))(clips)
+        images = keras.layers.Reshape((SIZE, SIZE, FRAMES))(frames_last)
+        features = keras.layers.Conv2D(16, (3, 5), activation="relu")(images)
+        features = keras.layers.GlobalAveragePooling2D()(features)
+    else:
+        kernel = (1, 3, 5) if kind == "frame by frame" else (3, 3, 5)
+        features = keras.layers.Conv3D(16, kernel, activation="relu")(clips)
+        features = keras.layers.GlobalAveragePooling3D()(features)
+    return keras.Model(clips, keras.layers.Dense(1, activation="sigmoid")(features))
+
+
+# %%
+clip_networks = {}
+for kind in ("frame by frame", "time as channels", "time as an axis (3D)"):
+    keras.utils.set_random_seed(0)
+    generator = np.random.default_rng(0)
+    network = build_clip_network(kind)
+    network.compile(keras.optimizers.Adam(1e-2), "binary_crossentropy", jit_compile=False)
+    for _ in range(CLIP_STEPS):
+        network.train_on_batch(*make_clips(grey_photos[::2], 64, 0, generator))
+    clip_networks[kind] = network
+right = {}
+for kind, network in clip_networks.items():
+    for when, start in (("early", 0), ("late", FRAMES - MOVING)):
+        clips, direction = make_clips(grey_photos[1::2], 1000, start, np.random.default_rng(1))
+        right[kind, when] = float(np.mean((network(clips).numpy()[:, 0] > 0.5) == direction))
+    print(f"{kind:20} {network.count_params():5,} parameters", end=", ")
+    print(f"moving early {right[kind, 'early']:.1%}, moving late {right[kind, 'late']:.1%}")
+
+# %%
+assert abs(right["frame by frame", "early"] - 0.5) < 0.05
+assert min(right["time as an axis (3D)", when] for when in ("early", "late")) > 0.95
+assert right["time as channels", "early"] > 0.95 > 0.9 > right["time as channels", "late"]
+
+# %% [markdown] lang="en"
+# Frame by frame is chance (50 %), as it must be. With time as channels or as an axis, nearly all are right, until the same
+# motion happens **later**: channels have weights of their own for each frame, and have never seen anything move in the later ones. The 3D
+# filter *moves along time*, so that it finds the drift whenever it happens, with fewer parameters. That is what an axis of
+# convolution means: **the same thing may happen anywhere along it.**
+#
+# ## 8 · When to use which
+#
+# What does an axis cost? The networks of section 6 and 7, multiplications counted, seconds measured:
+
+# %% [markdown] lang="zh"
+# 逐帧看只有随机水平（50 %），理应如此。时间无论当作通道还是当作轴，都几乎全对，直到同样的运动发生得**晚一些**：当作通道，每一帧都有自己的权
+# 重，后面几帧里从来没见过东西移动。3D 滤波器*沿时间移动*，运动什么时候发生都找得到，参数还更少。卷积的一个轴，意思就是：**同样的事情可以
+# 发生在这个轴上的任何地方。**
+#
+# ## 8 · 什么时候用哪一种
+#
+# 多一个轴要付出什么？第 6、7 节的网络，数乘法，量时间：
+
+
+# %%
+def multiplications(model):
+    """Of one pass of one example through all convolutions."""
+    total = 0
+    for layer in model.layers:
+        if isinstance(layer, LAYERS):
+            shape = [side or 24 for side in layer.input.shape[1:]]  # 24: the crops' side
+            sizes = layer.kernel.shape[:-2], layer.filters
+            total += shapes.conv_multiply_count(shape, *sizes, padding=layer.padding)
+    return total
+
+
+cubes = crops(np.random.default_rng(0), number=8)[0].astype("float32")
+clips, _ = make_clips(grey_photos, 64, 0, np.random.default_rng(0))
+compared = {
+    "2D segmenter, 24 slices": (in_2d, as_slices(cubes), 24 * multiplications(in_2d)),
+    "3D segmenter, one cube": (in_3d, cubes, multiplications(in_3d)),
+    **{kind: (net, clips, multiplications(net)) for kind, net in clip_networks.items()},
+}
+for name, (_, _, number) in compared.items():
+    print(f"{name:25} {number / 1e6:8.2f} million multiplications an example")
+
+# %% tags=["nbval-ignore-output"]
+turns = {name: [] for name in compared}
+for turn in range(7):
+    for name, (model, inputs, _) in compared.items():
+        started = time.perf_counter()
+        model(inputs)
+        if turn > 1:  # the first two warm up
+            turns[name].append(time.perf_counter() - started)
+took = {name: float(np.median(seconds)) for name, seconds in turns.items()}
+one, three = "2D segmenter, 24 slices", "3D segmenter, one cube"
+print(f"segmenters, 3D over 2D: {took[three] / took[one]:.2f} times the time")
+one, three = "time as channels", "time as an axis (3D)"
+print(f"clips, axis over channels: {took[three] / took[one]:.1f} times the time")
+
+# %%
+counts = {name: number for name, (_, _, number) in compared.items()}
+assert abs(counts["3D segmenter, one cube"] / counts["2D segmenter, 24 slices"] - 1) < 0.05
+assert counts["time as an axis (3D)"] > 2 * counts["time as channels"]
+
+# %% [markdown] lang="en"
+# **The last surprise:** at equal parameters the 3D segmenter multiplies no more than the 2D one. In a network without
+# pooling each weight is used once at each voxel; so the multiplications are parameters times voxels, in any number of dimensions. 3D is
+# dear only if one keeps the number of *filters* (three times the weights), or keeps positions that one could have summed
+# away, as with time. (And all of the volume's activations must fit into memory at once.)
+#
+# | the data | convolution | because |
+# |---|---|---|
+# | one value at a time: ECG, sound, a share's price | 1D, 1 channel | a pattern may come at any time |
+# | several sensors at a time | 1D, a channel for each | sensors have no order: nothing moves from one to the next |
+# | photo | 2D, 3 channels | a thing may be anywhere in the image; colours have no order |
+# | CT, MRI | 3D | a structure may be anywhere in the volume, and goes on from slice to slice |
+# | the same, with slices far apart or little memory | 2D, neighbouring slices as channels | the third axis is too coarse to move along |
+# | video in which it matters *when* | 3D | a motion may begin at any moment |
+# | a few frames with fixed roles | 2D, time as channels | cheaper, and the place in time means something |
+#
+# ## 9 · Exercises
+#
+# **Exercise 1.** The output shape of a 3D convolution without padding. `input_shape` has three sizes and the
+# channels, the filters are cubes of side `kernel_size`. (A quiz favourite: 32 × 32 × 32 × 16 with 32 filters of 3³. Where does
+# the 16 go?)
+
+# %% [markdown] lang="zh"
+# **最后一个意外：** 参数一样多时，3D 分割网络的乘法并不比 2D 的多。网络里没有池化，每个权重在每个体素上用一次；所以乘法次数等于参数乘以体
+# 素，几维都一样。3D 只在两种情况下贵：保持*滤波器*的个数不变（权重变成三倍），或者保留本来可以求和消去的位置，比如时间。（另外，整个三维
+# 图像的激活要同时放进内存。）
+#
+# | 数据 | 卷积 | 理由 |
+# |---|---|---|
+# | 每个时刻一个数：心电图、声音、股价 | 1D，1 个通道 | 同样的形状可能出现在任何时刻 |
+# | 每个时刻几个传感器 | 1D，每个传感器一个通道 | 传感器之间没有次序，没有什么从一个移到下一个 |
+# | 照片 | 2D，3 个通道 | 东西可以在图像的任何地方；颜色没有次序 |
+# | CT、MRI | 3D | 结构可以在三维图像的任何地方，而且从一个切片延续到下一个 |
+# | 同上，但切片之间相隔很远，或者内存很小 | 2D，相邻的切片当作通道 | 第三个轴太粗，没法沿着它移动 |
+# | 要紧的事随时可能发生的视频 | 3D | 运动可以从任何时刻开始 |
+# | 少数几帧，各有固定的角色 | 2D，时间当作通道 | 更便宜，而且时间上的位置本身有意义 |
+#
+# ## 9 · 练习
+#
+# **练习 1.** 无填充的 3D 卷积的输出形状。`input_shape` 是三个边长和通道数，滤波器是边长为 `kernel_size` 的立方体。（常见考题：32 × 32 × 32 × 16，用
+# 32 个 3³ 的滤波器。16 去了哪里？）
+
+
+# %% tags=["exercise"]
+def my_conv3d_shape(input_shape, kernel_size, num_filters, stride):
+    return ...  # four numbers
+
+
+exercises.check_conv3d_shape(my_conv3d_shape)
+
+
+# %% tags=["solution"]
+# @title Solution
+def solution_conv3d_shape(input_shape, kernel_size, num_filters, stride):
+    *sizes, _ = input_shape  # the 16 is summed over: every filter is as deep as the input
+    return (*((size - kernel_size) // stride + 1 for size in sizes), num_filters)
+
+
+exercises.check_conv3d_shape(solution_conv3d_shape)
+
+# %% [markdown] lang="en"
+# **Exercise 2.** How many numbers does a convolution learn, biases included? `kernel_sizes` has one to three sizes. (Does the
+# size of the input matter?)
+
+# %% [markdown] lang="zh"
+# **练习 2.** 一个卷积层要学多少个数？包括偏置。`kernel_sizes` 有一到三个边长。（和输入的大小有关系吗？）
+
+
+# %% tags=["exercise"]
+def my_conv_parameters(kernel_sizes, num_channels, num_filters):
+    return ...  # a number
+
+
+exercises.check_conv_parameters(my_conv_parameters)
+
+
+# %% tags=["solution"]
+# @title Solution
+def solution_conv_parameters(kernel_sizes, num_channels, num_filters):
+    # the size of the input is not among the arguments: the same weights serve everywhere
+    return (np.prod(kernel_sizes) * num_channels + 1) * num_filters
+
+
+exercises.check_conv_parameters(solution_conv_parameters)
+
+# %% [markdown] lang="en"
+# **Exercise 3.** Conv1D itself, with NumPy: `signal` has shape `(steps, channels)`, `filters` has shape
+# `(width, channels, num_filters)`; no padding, no bias. (Mind the direction: what deep learning calls convolution does
+# not turn the filter round, `np.convolve` does.)
+
+# %% [markdown] lang="zh"
+# **练习 3.** 用 NumPy 写出 Conv1D：`signal` 的形状为 `(steps, channels)`，`filters` 的形状为 `(width, channels, num_filters)`；无填充，无偏
+# 置。（注意方向：深度学习所说的卷积并不翻转滤波器，`np.convolve` 会翻转。）
+
+
+# %% tags=["exercise"]
+def my_convolve_1d(signal, filters):
+    return ...  # shape (steps - width + 1, num_filters)
+
+
+exercises.check_convolve_1d(my_convolve_1d)
+
+
+# %% tags=["solution"]
+# @title Solution
+def solution_convolve_1d(signal, filters):
+    width = len(filters)
+    windows = [signal[start : start + width] for start in range(len(signal) - width + 1)]
+    return np.tensordot(windows, filters, axes=2)
+
+
+exercises.check_convolve_1d(solution_convolve_1d)
+
+# %% [markdown] lang="en"
+# **Exercise 4.** An alarm must not look into the future. Filter a signal of shape `(steps,)` with a kernel of shape
+# `(width,)` so that output $t$ depends on inputs up to $t$ only, and is as long as the signal; what lies before the start
+# counts as 0. (Which of the filters of section 4 could be used in a live alarm, and how late would it be?)
+
+# %% [markdown] lang="zh"
+# **练习 4.** 报警器不能看未来。用形状为 `(width,)` 的卷积核对形状为 `(steps,)` 的信号滤波，使输出 $t$ 只依赖于 $t$ 及以前的输入，并且与信号一
+# 样长；开头以前的部分算作 0。（第 4 节的滤波器，哪一个能用在实时报警器里？会晚多少？）
+
+
+# %% tags=["exercise"]
+def my_causal(signal, kernel):
+    return ...  # as long as the signal
+
+
+exercises.check_causal(my_causal)
+
+
+# %% tags=["solution"]
+# @title Solution
+def solution_causal(signal, kernel):
+    # any filter, if one waits for its right half: 22 samples (61 ms) by hand, 30 (83 ms) learned
+    padded = np.concatenate([np.zeros(len(kernel) - 1), signal])
+    return np.correlate(padded, kernel, "valid")
+
+
+exercises.check_causal(solution_causal)
+
+# %% [markdown] lang="en"
+# ## Summary
+#
+# - **One rule for all axes:** along each, ⌊(n + 2p − span) / s⌋ + 1 positions; the channels are summed over, and each filter makes one.
+# - **One filter** finds heartbeats in noise, and what it learns is the shape of a beat.
+# - **A perfect score** on forty recordings means little where twelve numbers reach nearly the same; in a symmetric
+#   brain the other half is no test; on a clean mean brain brightness suffices.
+# - **In noise** a 3D network beats a 2D one of equal size: what is beside a slice helps.
+# - **An axis of convolution says: it may happen anywhere along it.** If not, channels are cheaper.
+#
+# **References.** Moody, Mark, "The impact of the MIT-BIH Arrhythmia Database", IEEE Engineering in Medicine and Biology
+# 20(3), 2001 · Wang, Yan, Oates, "Time series classification from scratch with deep neural networks", IJCNN 2017 ·
+# Fonov et al., "Unbiased average age-appropriate atlases for pediatric studies", NeuroImage 54(1), 2011 · Çiçek et al.,
+# "3D U-Net", MICCAI 2016 · Tran et al., "Learning spatiotemporal features with 3D convolutional networks", ICCV 2015 ·
+# Dumoulin, Visin, "A guide to convolution arithmetic for deep learning", 2016.
+#
+# **Next:** this was the last notebook; what is left is your own pictures and signals, with the package or the command
+# `course`. **Back:** [08 · The cost function](08_style_cost.ipynb), or to the beginning,
+# [01 · Face verification and face recognition](01_verification.ipynb).
+
+# %% [markdown] lang="zh"
+# ## 小结
+#
+# - **所有的轴都是同一条规则：** 沿每个轴有 ⌊(n + 2p − 跨度) / s⌋ + 1 个位置；通道被求和消去，每个滤波器产生一个新通道。
+# - **一个滤波器**就能在噪声中找出心跳，它学到的正是心跳的形状。
+# - **满分**未必说明什么：四十个记录全对，而十二个数也差不多；大脑左右对称，另一半算不上测试；在干净的平均大脑上，只看亮度就够了。
+# - **有噪声时**，同样大小的 3D 网络胜过 2D 网络：上下相邻的切片有帮助。
+# - **卷积的一个轴意味着：事情可以发生在轴上的任何地方。** 如果不是这样，当作通道更便宜。
+#
+# **参考文献.** Moody、Mark，“The impact of the MIT-BIH Arrhythmia Database”，IEEE Engineering in Medicine and Biology 20(3)，2001 ·
+# Wang、Yan、Oates，“Time series classification from scratch with deep neural networks”，IJCNN 2017 · Fonov 等，“Unbiased average
+# age-appropriate atlases for pediatric studies”，NeuroImage 54(1)，2011 · Çiçek 等，“3D U-Net”，MICCAI 2016 · Tran 等，
+# “Learning spatiotemporal features with 3D convolutional networks”，ICCV 2015 · Dumoulin、Visin，“A guide to convolution
+# arithmetic for deep learning”，2016。
+#
+# **下一节：** 这是最后一节；接下来可以用这个软件包或 `course` 命令，处理你自己的图像和信号。**上一节：**
+# [08 · 代价函数](08_style_cost.ipynb)；或者回到开头：[01 · 人脸验证与人脸识别](01_verification.ipynb)。
