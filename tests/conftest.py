@@ -22,3 +22,12 @@ settings.load_profile("course")
 def _figures_closed():
     yield
     plt.close("all")
+
+
+@pytest.fixture
+def _show_is_forbidden(monkeypatch):
+    def fail(*_, **__):
+        raise AssertionError("show() was called")
+
+    monkeypatch.setattr(plt, "show", fail)
+    monkeypatch.setattr(matplotlib.figure.Figure, "show", fail)

@@ -51,13 +51,7 @@ SOLID = {
 }
 
 
-@pytest.fixture(autouse=True)
-def _show_is_forbidden(monkeypatch):
-    def fail(*_, **__):
-        raise AssertionError("show() was called")
-
-    monkeypatch.setattr(plt, "show", fail)
-    monkeypatch.setattr(mpl.figure.Figure, "show", fail)
+pytestmark = pytest.mark.usefixtures("_show_is_forbidden")
 
 
 @pytest.fixture

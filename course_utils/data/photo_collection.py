@@ -9,7 +9,7 @@ from pathlib import Path
 
 import numpy as np
 
-from course_utils.data.packages import package_folder
+from course_utils.data.packages import package_folder, reinstallation
 from course_utils.data.photos import fitted, read_photo
 
 MAX_SIDE = 640  # pixels: most of the collection is no larger
@@ -277,7 +277,7 @@ def _read_source(source: PhotoSource) -> np.ndarray:
     module, requirement = PACKAGES[source.package]
     holds = f'the photo "{source.name}"'
     path = package_folder(module, requirement=requirement, holds=holds) / source.path
-    mend = f"Install the package again: pip install --force-reinstall '{requirement}'."
+    mend = reinstallation(requirement)
     if not path.is_file():
         raise FileNotFoundError(f"The photo {path} is missing. {mend}")
     try:

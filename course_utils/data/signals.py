@@ -10,7 +10,7 @@ from typing import TypeVar
 
 import numpy as np
 
-from course_utils.data.packages import package_folder
+from course_utils.data.packages import package_folder, reinstallation
 from course_utils.data.photo_collection import NOT_STATED
 
 SKTIME = "sktime>=1.2"
@@ -237,7 +237,7 @@ def load_basic_motions(split: str) -> MotionDataset:
 
 def _checked(read: Callable[[Path], T], path: Path, requirement: str) -> T:
     """What `read` finds in a file; errors name the file and the mend."""
-    mend = f"Install the package again: pip install --force-reinstall '{requirement}'."
+    mend = reinstallation(requirement)
     if not path.is_file():
         raise FileNotFoundError(f"The file {path} is missing. {mend}")
     try:

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import numpy as np
 
-from course_utils.data.packages import package_folder
+from course_utils.data.packages import package_folder, reinstallation
 
 REQUIREMENT = "nilearn>=0.14"
 SHAPE = (197, 233, 189)
@@ -305,7 +305,7 @@ def _read_map(short: str) -> np.ndarray:
     folder = package_folder("nilearn", requirement=REQUIREMENT, holds="the brain")
     package_folder("nibabel", requirement=REQUIREMENT, holds="the reader of the brain's files")
     path: Path = folder / "datasets" / "data" / FILE_NAME.format(short)
-    mend = f"Install the package again: pip install --force-reinstall '{REQUIREMENT}'."
+    mend = reinstallation(REQUIREMENT)
     if not path.is_file():
         raise FileNotFoundError(f"The file {path} is missing. {mend}")
     import nibabel  # only here: whoever needs no brain need not wait for it
