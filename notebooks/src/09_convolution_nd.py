@@ -136,10 +136,10 @@ print(f"{len(LAYERS) * len(CASES)} convolutions along 1, 2 and 3 axes agree with
 
 # %%
 EXAMPLES = ((14, 14, 3), (14, 1), (14, 14, 14, 1))  # the lecture's, with 16 filters of width 5
-_, axes = plt.subplots(3, 1, figsize=(10, 11.6))
-for ax, input_shape in zip(axes, EXAMPLES, strict=True):
+for input_shape in EXAMPLES:
+    _, ax = plt.subplots(figsize=(10, 4.3))
     plots.plot_convolution_shapes(input_shape, 5, 16, ax=ax)
-plt.show()
+    plt.show()
 
 # %%
 for input_shape in EXAMPLES:
@@ -294,7 +294,7 @@ learned = train_filter(ecg.signal[:half], early)
 mean_beat = np.mean([ecg.signal[beat - 30 : beat + 31] for beat in early], axis=0)
 
 # %%
-_, ax = plt.subplots(figsize=(6.6, 2.9))
+_, ax = plt.subplots(figsize=(9.4, 2.9))
 for taps, label in (
     (mean_beat - mean_beat.mean(), "mean beat of the first half, minus its mean"),
     (handmade, "filter made by hand"),
@@ -303,7 +303,7 @@ for taps, label in (
     milliseconds = (np.arange(len(taps)) - len(taps) // 2) / RATE * 1000
     ax.plot(milliseconds, taps / np.abs(taps).max(), label=label)
 ax.set(xlabel="milliseconds from the beat", title="Filters, each divided by its largest value")
-ax.legend(fontsize=8)
+ax.legend(loc="upper left", bbox_to_anchor=(1, 1))
 plt.show()
 assert np.corrcoef(learned, mean_beat)[0, 1] > 0.5
 
