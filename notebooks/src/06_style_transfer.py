@@ -12,7 +12,7 @@
 # - keep a photo's colours, mix two styles, paint only a part of it, and do all this with photos of your own.
 #
 # **You need** convolutional layers and gradient descent; nothing from the notebooks on faces.
-# **Run time:** about 110 seconds on 2 CPU cores.
+# **Run time:** about 95 seconds on 2 CPU cores.
 
 # %% [markdown] lang="zh"
 # # 06 · 什么是神经风格迁移
@@ -27,7 +27,7 @@
 # - 保留照片的颜色、混合两种风格、只画照片的一部分，并用自己的照片做这一切。
 #
 # **你需要** 卷积层和梯度下降；不需要前面人脸各节的内容。
-# **运行时间：** 双核 CPU 约 110 秒。
+# **运行时间：** 双核 CPU 约 95 秒。
 
 # %% tags=["setup"]
 import matplotlib.pyplot as plt
@@ -481,8 +481,9 @@ assert np.array_equal(outside, larger["china"][~bright])
 
 # %% [markdown] lang="en"
 # The cat keeps its fur, and only the brush is new. Two styles give neither the one nor the other
-# but something between, with the colours of both. Under the mask it is nearly night: in section 1
-# tower and trees took most of the dark, here sky and lake have to take it all. Outside the mask the
+# but something between, with the colours of both. Under the mask the sky turns to the deep blue
+# and the yellow of the night: in section 1 tower and trees took most of the dark, here sky and lake
+# have to take it all. Outside the mask the
 # photo has not changed by one level, as the cell asserts.
 #
 # **Your own photo.** Set `MY_PHOTO` at the top to the path of a photo, and `MY_STYLE` to a name from section 3 or
@@ -497,7 +498,7 @@ assert np.array_equal(outside, larger["china"][~bright])
 
 # %% [markdown] lang="zh"
 # 猫还是原来的毛色，只有笔触是新的。两种风格合在一起，既不是这一种，也不是那一种，而是介于两者之间，两边的颜色都有。蒙版
-# 之内，差不多是夜晚了：第 1 节里暗色大多归了楼阁和树，这里却只能全由天空和湖面来承担。蒙版之外，照片连一个灰度级也没有
+# 之内，天空有了那幅夜景的深蓝和黄色：第 1 节里暗色大多归了楼阁和树，这里却只能全由天空和湖面来承担。蒙版之外，照片连一个灰度级也没有
 # 变，单元格里验证了这一点。
 #
 # **你自己的照片。** 把开头的 `MY_PHOTO` 设为一张照片的路径，`MY_STYLE` 设为第 3 节里的一个名字，或一张图片的路径，下

@@ -11,7 +11,7 @@
 # - choose start, weights, layers and optimiser by what they do, and recognise the usual mistakes.
 #
 # **You need** notebook 06 for the pictures, notebook 07 for what the layers see.
-# **Run time:** about 95 seconds on 2 CPU cores.
+# **Run time:** about 100 seconds on 2 CPU cores.
 
 # %% [markdown] lang="zh"
 # # 08 · 代价函数
@@ -26,7 +26,7 @@
 # - 根据效果来选择起点、权重、层和优化方法，并认出常见的错误。
 #
 # **你需要** 看过 06 的图，并从 07 知道各层看到的是什么。
-# **运行时间：** 双核 CPU 约 95 秒。
+# **运行时间：** 双核 CPU 约 100 秒。
 
 # %% tags=["setup"]
 import io

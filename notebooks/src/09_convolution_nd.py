@@ -11,7 +11,7 @@
 # - decide whether time, or depth, should be an axis or be channels.
 #
 # **You need** convolution in 2D; nothing of notebooks 01 to 08.
-# **Run time:** about 70 seconds on 2 CPU cores.
+# **Run time:** about 65 seconds on 2 CPU cores.
 
 # %% [markdown] lang="zh"
 # # 09 · 从 2D 到 1D 和 3D
@@ -25,7 +25,7 @@
 # - 判断时间或深度应当当作一个轴，还是当作通道。
 #
 # **你需要** 了解 2D 卷积；不需要 01 至 08 的内容。
-# **运行时间：** 双核 CPU 约 70 秒。
+# **运行时间：** 双核 CPU 约 65 秒。
 
 # %% tags=["setup"]
 import time
