@@ -64,7 +64,6 @@ def compare_recipes(content: str, style: str, side: int) -> dict:
     painting = load_style(style, image_size=(height, width))
     objective = Objective(np.float32(photo), [np.float32(painting)], Costs())
     start = photo.astype(np.float64)
-    noise = np.random.default_rng(0).uniform(0, 255, start.shape)
     curves = {
         "Keras example, SGD": sgd(objective, start, best_rate(objective, start), KERAS_STEPS),
         "TensorFlow tutorial, Adam": adam(objective, start, TUTORIAL_STEPS),
@@ -72,7 +71,7 @@ def compare_recipes(content: str, style: str, side: int) -> dict:
         "L-BFGS, one size, from noise": lbfgs(photo, painting, "noise"),
     }
     curves = {name: np.minimum.accumulate(curve) for name, curve in curves.items()}
-    seconds = seconds_an_evaluation(photo, painting, objective, start, noise)
+    seconds = seconds_an_evaluation(photo, painting, objective, start)
     ours = {}
     for steps in OUR_STEPS:
         history = transfer_style(
@@ -148,7 +147,7 @@ def lbfgs(photo: np.ndarray, painting: np.ndarray, start: str) -> list[float]:
     return transfer_style(photo, painting, descent=descent).history.total.tolist()
 
 
-def seconds_an_evaluation(photo, painting, objective, start, noise) -> dict[str, float]:
+def seconds_an_evaluation(photo, painting, objective, start) -> dict[str, float]:
     """What an evaluation takes with each method, all of them in turns: the median turn."""
 
     def ours(sizes, smoothing, image=photo):

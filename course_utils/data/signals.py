@@ -3,14 +3,12 @@
 import csv
 import zipfile
 import zlib
-from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TypeVar
 
 import numpy as np
 
-from course_utils.data.packages import package_folder, reinstallation
+from course_utils.data.packages import package_folder, read_package_file
 from course_utils.data.photo_collection import NOT_STATED
 
 SKTIME = "sktime>=1.2"
@@ -27,7 +25,6 @@ DAMAGE = (
     *(ValueError, OSError, EOFError, KeyError, NotImplementedError),
     *(csv.Error, zipfile.BadZipFile, zlib.error),
 )
-T = TypeVar("T")
 
 MOTION_SPLITS = ("train", "test")
 MOTION_EXAMPLES = 40  # in each half
@@ -152,7 +149,9 @@ def load_ecg(recording: str = "mitdb") -> EcgRecording:
     if recording == "mitdb":
         package = package_folder("sktime", requirement=SKTIME, holds="an electrocardiogram")
         path = package / "datasets" / "data" / "mitdb" / "mitdb.csv"
-        signal, is_abnormal = _checked(_read_mitdb, path, SKTIME)
+        signal, is_abnormal = read_package_file(
+            _read_mitdb, path, requirement=SKTIME, damage=DAMAGE
+        )
         return EcgRecording(
             name=recording,
             signal=signal,
@@ -166,7 +165,7 @@ def load_ecg(recording: str = "mitdb") -> EcgRecording:
     path = package / "data" / "ecg.npz"
     return EcgRecording(
         name=recording,
-        signal=_checked(_read_pywavelets, path, PYWAVELETS),
+        signal=read_package_file(_read_pywavelets, path, requirement=PYWAVELETS, damage=DAMAGE),
         unit=NOT_STATED,
         is_abnormal=None,
         sampling_rate=None,
@@ -222,7 +221,9 @@ def load_basic_motions(split: str) -> MotionDataset:
     package = package_folder("sktime", requirement=SKTIME, holds="the recordings of BasicMotions")
     folder = package / "datasets" / "data" / "BasicMotions"
     path = folder / f"BasicMotions_{split.upper()}.ts"
-    signals, labels, activities = _checked(_read_motions, path, SKTIME)
+    signals, labels, activities = read_package_file(
+        _read_motions, path, requirement=SKTIME, damage=DAMAGE
+    )
     return MotionDataset(
         signals=signals,
         labels=labels,
@@ -233,17 +234,6 @@ def load_basic_motions(split: str) -> MotionDataset:
         credit="UEA multivariate time series classification archive; a student project",
         licence=NOT_STATED,
     )
-
-
-def _checked(read: Callable[[Path], T], path: Path, requirement: str) -> T:
-    """What `read` finds in a file; errors name the file and the mend."""
-    mend = reinstallation(requirement)
-    if not path.is_file():
-        raise FileNotFoundError(f"The file {path} is missing. {mend}")
-    try:
-        return read(path)
-    except DAMAGE as error:
-        raise ValueError(f"The file {path} is damaged ({error}). {mend}") from error
 
 
 def _read_mitdb(path: Path) -> tuple[np.ndarray, np.ndarray]:

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import numpy as np
 
-from course_utils.data.packages import package_folder, reinstallation
+from course_utils.data.packages import package_folder, read_package_file, reinstallation
 
 REQUIREMENT = "nilearn>=0.14"
 SHAPE = (197, 233, 189)
@@ -304,27 +304,28 @@ def _read_map(short: str) -> np.ndarray:
     """One of the files as it is: uint8, shape SHAPE."""
     folder = package_folder("nilearn", requirement=REQUIREMENT, holds="the brain")
     package_folder("nibabel", requirement=REQUIREMENT, holds="the reader of the brain's files")
-    path: Path = folder / "datasets" / "data" / FILE_NAME.format(short)
-    mend = reinstallation(REQUIREMENT)
-    if not path.is_file():
-        raise FileNotFoundError(f"The file {path} is missing. {mend}")
+    path = folder / "datasets" / "data" / FILE_NAME.format(short)
     import nibabel  # only here: whoever needs no brain need not wait for it
 
-    try:  # decompressed here, as nibabel leaves the checksum at the end unread
+    def read(path: Path) -> tuple[np.ndarray, np.ndarray]:
+        # Decompressed here, as nibabel leaves the checksum at the end unread.
         image = nibabel.Nifti1Image.from_bytes(gzip.decompress(path.read_bytes()))
         values = np.asarray(image.dataobj)
         if not values.any():
             raise ValueError("all values are 0")
-    except (
+        return values, image.affine
+
+    damage = (
         *(ValueError, OSError, EOFError, zlib.error, nibabel.wrapstruct.WrapStructError),
         *(nibabel.filebasedimages.ImageFileError, nibabel.spatialimages.HeaderDataError),
-    ) as error:
-        raise ValueError(f"The file {path} is damaged ({error}). {mend}") from error
-    if values.shape != SHAPE or values.dtype != np.uint8 or not np.allclose(image.affine, AFFINE):
+    )
+    values, affine = read_package_file(read, path, requirement=REQUIREMENT, damage=damage)
+    if values.shape != SHAPE or values.dtype != np.uint8 or not np.allclose(affine, AFFINE):
         raise ValueError(
             f"The file {path} must hold uint8 of shape {SHAPE}, 1 mm apart, from "
             f"{AFFINE[:3, 3].astype(int).tolist()} mm on. Received: {values.dtype}, shape "
-            f"{values.shape}, from {np.round(image.affine[:3, 3], 3).tolist()} mm on. {mend}"
+            f"{values.shape}, from {np.round(affine[:3, 3], 3).tolist()} mm on. "
+            f"{reinstallation(REQUIREMENT)}"
         )
     return values
 

@@ -107,6 +107,11 @@ def shown(value: Any) -> str:
     return repr(value) if plain else f"a {type(value).__name__}"
 
 
+def listed(values: Any) -> str:
+    """The numbers of an array or a tuple for a message, with commas between them."""
+    return ", ".join(f"{value:g}" for value in np.ravel(values))
+
+
 def close(found: float, expected: float) -> bool:
     """Whether a number is right up to rounding."""
     return bool(np.isclose(found, expected, rtol=1e-6, atol=1e-9))

@@ -5,7 +5,7 @@ from typing import Any
 
 import numpy as np
 
-from course_utils.exercises.checking import Wrong, call, check, close, numbers, shown
+from course_utils.exercises.checking import Wrong, call, check, close, listed, numbers, shown
 
 
 @check("a filter fits ⌊(n − k)/s⌋ + 1 times along each axis, and makes one channel.")
@@ -38,7 +38,7 @@ def check_conv3d_shape(function: Callable) -> None:
     if found[:3] == (32, 32, 32):
         raise Wrong("that is padding 'same'; with none, a filter stays inside the volume.")
     if found != (30, 30, 30, 32):
-        raise Wrong(f"32³ × 16, 32 filters of 3³: expected 30, 30, 30, 32, got {_listed(found)}.")
+        raise Wrong(f"32³ × 16, 32 filters of 3³: expected 30, 30, 30, 32, got {listed(found)}.")
     found = _sizes(call(function, (64, 64, 64, 3), 4, 8, 2))
     if found[:3] == (61, 61, 61):
         raise Wrong("the stride is missing: with stride 2, every second position is taken.")
@@ -49,11 +49,11 @@ def check_conv3d_shape(function: Callable) -> None:
     if found != (31, 31, 31, 8):
         raise Wrong(
             "right for stride 1, but for 64³ × 3, 8 filters of 4³ and stride 2 expected "
-            f"31, 31, 31, 8, got {_listed(found)}."
+            f"31, 31, 31, 8, got {listed(found)}."
         )
     found = _sizes(call(function, (20, 33, 13, 2), 8, 7, 3))  # 12/3 = 4, 25/3 = 8.3, 5/3 = 1.7
     if any(size != round(size) for size in found):
-        raise Wrong(f"sizes are whole numbers, not {_listed(found)}: round down.")
+        raise Wrong(f"sizes are whole numbers, not {listed(found)}: round down.")
     if found[:3] in ((5, 10, 3), (5, 9, 3)):
         raise Wrong("round down, always: a last step that would lead outside is not taken.")
     if found[:3] in ((5, 5, 5), (9, 9, 9), (2, 2, 2)):
@@ -61,7 +61,7 @@ def check_conv3d_shape(function: Callable) -> None:
     if found != (5, 9, 2, 7):
         raise Wrong(
             "right for cubes, but for 20 × 33 × 13 × 2, 7 filters of 8³ and stride 3 expected "
-            f"5, 9, 2, 7, got {_listed(found)}."
+            f"5, 9, 2, 7, got {listed(found)}."
         )
 
 
@@ -142,7 +142,7 @@ def check_convolve_1d(function: Callable) -> None:
     if np.allclose(found, np.maximum(expected, 0)):
         raise Wrong("no activation here: what is below 0 stays.")
     if not np.allclose(found, expected):
-        raise Wrong(f"the first step: expected {_listed(expected[0])}, got {_listed(found[0])}.")
+        raise Wrong(f"the first step: expected {listed(expected[0])}, got {listed(found[0])}.")
     for steps, filter_shape in ((6, (2, 3, 1)), (4, (4, 1, 2)), (5, (1, 2, 3))):
         width, channels, num_filters = filter_shape
         signal = np.arange(float(steps * channels)).reshape(steps, channels) - 3
@@ -201,7 +201,7 @@ def check_causal(function: Callable) -> None:
     if early.size:
         raise Wrong(f"output {early[0]} changes when step 7 does: it sees what comes after it.")
     if not np.allclose(found, expected):
-        raise Wrong(f"expected {_listed(expected)}, got {_listed(found)}.")
+        raise Wrong(f"expected {listed(expected)}, got {listed(found)}.")
     cases = {
         "an odd width": ([2.0, 7.0, -1.0, 3.0, 5.0], [1.0, -2.0, 4.0]),
         "a kernel of one number": ([2.0, -3.0, 4.0], [5.0]),
@@ -218,7 +218,7 @@ def check_causal(function: Callable) -> None:
         found = numbers(result, expected.size)
         if not np.allclose(found, expected):
             raise Wrong(
-                f"right once, but for {case} expected {_listed(expected)}, got {_listed(found)}."
+                f"right once, but for {case} expected {listed(expected)}, got {listed(found)}."
             )
 
 
@@ -240,7 +240,3 @@ def _slid(signal: np.ndarray, kernel: np.ndarray, zeros_in_front: int) -> np.nda
     """An output for each step: the kernel, not flipped, on width − 1 zeros more than there are."""
     padded = np.pad(signal, (zeros_in_front, len(kernel) - 1 - zeros_in_front))
     return np.correlate(padded, kernel, mode="valid")
-
-
-def _listed(values: Any) -> str:
-    return ", ".join(f"{value:g}" for value in values)

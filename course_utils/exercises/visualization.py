@@ -5,7 +5,7 @@ from typing import Any
 
 import numpy as np
 
-from course_utils.exercises.checking import Wrong, call, check, close, numbers, shown
+from course_utils.exercises.checking import Wrong, call, check, close, listed, numbers, shown
 
 GREY = 128
 
@@ -85,17 +85,17 @@ def check_patch_box(function: Callable) -> None:
     if close(bottom, 27 + 45):
         raise Wrong("the size is in pixels already: do not multiply it by the stride.")
     if not np.allclose(found, (27, 7, 36, 16)):
-        raise Wrong(f"position (6, 2): expected 27, 7, 36, 16, got {_listed(found)}.")
+        raise Wrong(f"position (6, 2): expected 27, 7, 36, 16, got {listed(found)}.")
     found = numbers(call(function, 0, 1, 9, 5, -3), 4)
     if close(found[0], 0):
         raise Wrong("the box at the border begins in the padding, at −3: do not clip it to 0.")
     if not np.allclose(found, (-3, 2, 6, 11)):
-        raise Wrong(f"right once, but at (0, 1) expected -3, 2, 6, 11, got {_listed(found)}.")
+        raise Wrong(f"right once, but at (0, 1) expected -3, 2, 6, 11, got {listed(found)}.")
     found = numbers(call(function, 3, 0, 4, 2, 1), 4)
     if not np.allclose(found, (7, 1, 11, 5)):
         raise Wrong(
             "right for offset −3, but for size 4, stride 2, offset 1 expected 7, 1, 11, 5 "
-            f"at (3, 0), got {_listed(found)}."
+            f"at (3, 0), got {listed(found)}."
         )
 
 
@@ -163,7 +163,7 @@ def check_keep_strongest(function: Callable) -> None:
     if not np.allclose(found, [[-1], [0.5], [-0.5]]):
         raise Wrong(
             "activations may be negative, and −∞ in `best` is a place not yet taken: "
-            f"expected -1, 0.5, -0.5, got {_listed(found)}."
+            f"expected -1, 0.5, -0.5, got {listed(found)}."
         )
 
 
@@ -259,7 +259,3 @@ def _floats(result: Any) -> np.ndarray:
         return np.asarray(result, dtype=np.float64)
     except (TypeError, ValueError):
         raise Wrong(f"expected an array of activations, got {shown(result)}.") from None
-
-
-def _listed(values: np.ndarray) -> str:
-    return ", ".join(f"{value:g}" for value in values.ravel())
