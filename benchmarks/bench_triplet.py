@@ -1,22 +1,37 @@
 """The triplet loss against pytorch-metric-learning: first the same numbers, then the time."""
 
+import argparse
+
 import numpy as np
 import tensorflow as tf
 
-from benchmarks.pairing import compare
+from benchmarks.alone import Record
+from benchmarks.pairing import in_turns
+from benchmarks.results import Pairing
 from course_utils.losses import batch_triplet_loss, mine_triplets
 
 MARGIN = 0.2
 DIM = 128
+# FaceNet's batch of 1,800; where the peer enumerates all triplets, as many as fit.
+BATCHES = (("hard", 45, 40), ("semi-hard", 20, 16))  # mining, people, photos of each
+SMALL_BATCHES = (("hard", 20, 10), ("semi-hard", 8, 8))
 
 
-def main() -> None:
-    try:
-        import torch
-        from pytorch_metric_learning import distances, losses, miners
-    except ImportError:
-        print("The triplet loss: skipped; it takes the peers of `pip install -e .[bench]`.")
-        return
+def measure(record: Record, options: argparse.Namespace) -> None:
+    batches = SMALL_BATCHES if options.quick else BATCHES
+    ours = {}
+    for mining, num_people, photos_per_person in batches:
+        labels, embeddings = batch(np.random.default_rng(0), num_people, photos_per_person, DIM)
+        function, variable = gradient_function(mining), tf.Variable(embeddings)
+        ours[mining] = lambda f=function, labels=labels, v=variable: [
+            each.numpy() for each in f(labels, v)
+        ]
+        ours[mining]()
+    record.memory_so_far("process with both minings, before the peer is loaded")
+
+    import torch
+    from pytorch_metric_learning import distances, losses, miners
+
     squared = distances.LpDistance(normalize_embeddings=False, p=2, power=2)
     peer_loss = losses.TripletMarginLoss(margin=MARGIN, distance=squared)  # mean over the active
     peer_miners = {
@@ -26,23 +41,28 @@ def main() -> None:
             MARGIN, type_of_triplets="semihard", distance=squared
         ),
     }
-    check_agreement(torch, peer_loss, peer_miners)
+    largest = check_agreement(torch, peer_loss, peer_miners, 5 if options.quick else 50)
+    record.difference("loss of all triplets against pytorch-metric-learning's", largest, 1e-5)
 
-    # FaceNet's batch of 1,800; where the peer enumerates all triplets, as many as fit.
-    for mining, num_people, photos_per_person in (("hard", 45, 40), ("semi-hard", 20, 16)):
+    for mining, num_people, photos_per_person in batches:
         labels, embeddings = batch(np.random.default_rng(0), num_people, photos_per_person, DIM)
-        value_and_gradient, variable = gradient_function(mining), tf.Variable(embeddings)
         torch_labels = torch.from_numpy(labels)
-
-        def ours(function=value_and_gradient, labels=labels, variable=variable):
-            return function(labels, variable)
 
         def peer(miner=peer_miners[mining], labels=torch_labels, embeddings=embeddings):
             points = torch.from_numpy(embeddings).requires_grad_()
             peer_loss(points, labels, miner(points, labels)).backward()
 
-        name = f"{mining}, {len(labels):,} × {DIM}, value and gradient"
-        print(f"{name}, against pytorch-metric-learning:\n  {compare(ours, peer, runs=5)}")
+        turns = 3 if options.quick else 11
+        seconds = in_turns({"ours": ours[mining], "peer": peer}, turns=turns)
+        record.pairing(
+            Pairing(
+                subject=f"triplet loss, {mining} mining",
+                condition=f"value and gradient, {len(labels):,} embeddings of {DIM} numbers",
+                peer="pytorch-metric-learning",
+                ours=seconds["ours"],
+                theirs=seconds["peer"],
+            )
+        )
 
 
 def batch(rng, num_people, photos_per_person, dim):
@@ -72,10 +92,9 @@ def triplets_of(arrays):
     return set(zip(*(np.asarray(part).tolist() for part in arrays), strict=True))
 
 
-def check_agreement(torch, peer_loss, peer_miners) -> None:
-    """Stops unless both say the same of the same batches, where they define the same thing."""
-    largest = dict.fromkeys(peer_miners, 0.0)
-    num_batches = 50
+def check_agreement(torch, peer_loss, peer_miners, num_batches) -> float:
+    """Stops unless both choose the same triplets; returns by how much the losses differ."""
+    largest = 0.0
     for seed in range(num_batches):
         rng = np.random.default_rng(seed)
         num_people, photos = int(rng.integers(3, 9)), int(rng.integers(2, 6))
@@ -87,7 +106,7 @@ def check_agreement(torch, peer_loss, peer_miners) -> None:
                 own = batch_triplet_loss(
                     labels, embeddings, margin=MARGIN, mining=mining, average="active"
                 )
-                largest[mining] = max(largest[mining], abs(float(own) - theirs))
+                largest = max(largest, abs(float(own) - theirs))
                 continue
             found = triplets_of(miner(points, torch_labels))
             ours = triplets_of(mine_triplets(labels, embeddings, mining=mining))
@@ -100,13 +119,7 @@ def check_agreement(torch, peer_loss, peer_miners) -> None:
                 )
                 ours = {(a, p, n) for a, p, n in ours if 0 < d[a, n] - d[a, p] <= MARGIN}
             if ours != found:
-                raise AssertionError(f"{mining}: other triplets for seed {seed}")
-    for mining, difference in largest.items():
-        if difference > 1e-5:
-            raise AssertionError(f"{mining}: the losses differ by {difference}")
-    print(f"The triplet loss and pytorch-metric-learning agree on {num_batches} batches: ", end="")
-    print(f"all (largest difference {largest['all']:.0e}); hard and semi-hard choose the same.")
-
-
-if __name__ == "__main__":
-    main()
+                raise AssertionError(
+                    f"{mining} mining: other triplets than the peer's, seed {seed}."
+                )
+    return largest

@@ -1,35 +1,20 @@
-"""How two sides are compared: warmed up, in turns, and reported as a ratio."""
+"""How sides are compared: warmed up, then in turns."""
 
-import statistics
 import time
-from collections.abc import Callable
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping
 
 
-@dataclass(frozen=True)
-class Comparison:
-    """Seconds of both sides, in the order in which they ran."""
+def in_turns(sides: Mapping[str, Callable[[], object]], *, turns: int) -> dict[str, list[float]]:
+    """Seconds of each side in each turn, after one run of each that does not count.
 
-    ours: list[float]
-    peers: list[float]
-
-    def __str__(self) -> str:
-        ratios = sorted(peer / own for own, peer in zip(self.ours, self.peers, strict=True))
-        return (
-            f"ours {statistics.median(self.ours):8.3f} s   "
-            f"peer {statistics.median(self.peers):8.3f} s   "
-            f"peer/ours {statistics.median(ratios):6.2f} [{ratios[0]:.2f}, {ratios[-1]:.2f}]"
-        )
-
-
-def compare(ours: Callable[[], object], peer: Callable[[], object], *, runs: int = 9) -> Comparison:
-    """Times both sides in turns, after one run of each that does not count."""
-    ours()
-    peer()
-    seconds: tuple[list[float], list[float]] = ([], [])
-    for _ in range(runs):
-        for side, function in zip(seconds, (ours, peer), strict=True):
+    What slows the machine for a while slows all sides, and their ratio stays.
+    """
+    for side in sides.values():
+        side()
+    seconds: dict[str, list[float]] = {name: [] for name in sides}
+    for _ in range(turns):
+        for name, side in sides.items():
             started = time.perf_counter()
-            function()
-            side.append(time.perf_counter() - started)
-    return Comparison(*seconds)
+            side()
+            seconds[name].append(time.perf_counter() - started)
+    return seconds
