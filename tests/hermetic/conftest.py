@@ -1,0 +1,3 @@
+"""The guard starts when it is imported: pytest must not look for doctests in it."""
+
+collect_ignore = ["sitecustomize.py"]
