@@ -3,11 +3,19 @@
 They run on whatever backend Keras runs on, in a graph or eagerly, and are differentiable.
 """
 
+from typing import Any, TypeAlias
+
 import keras
 from keras import ops
+from numpy.typing import ArrayLike
+
+Tensor: TypeAlias = Any  # of the backend, or symbolic; Keras itself has no type hints
+TensorLike: TypeAlias = ArrayLike | Tensor  # what `keras.ops.convert_to_tensor` takes
 
 
-def pairwise_distances(x, y=None, *, squared: bool = True):
+def pairwise_distances(
+    x: TensorLike, y: TensorLike | None = None, *, squared: bool = True
+) -> Tensor:
     """How far every vector of `x` is from every vector of `y`: the lecture's d, for all pairs.
 
     d[i, j] = ‖x_i − y_j‖² = ‖x_i‖² − 2 x_i·y_j + ‖y_j‖², or its square root. The vectors are
@@ -35,25 +43,24 @@ def pairwise_distances(x, y=None, *, squared: bool = True):
     Lecture: section 3, notebook 03; used from notebook 02 on.
     """
     x = as_float(x)
-    against_itself = y is None
-    y = x if against_itself else ops.cast(as_float(y), x.dtype)
-    if len(x.shape) != 2 or len(y.shape) != 2 or x.shape[1] != y.shape[1]:
+    others: Tensor = x if y is None else ops.cast(as_float(y), x.dtype)
+    if len(x.shape) != 2 or len(others.shape) != 2 or x.shape[1] != others.shape[1]:
         raise ValueError(
             "`x` and `y` must be matrices of row vectors of one dimension. "
-            f"Received: x.shape={tuple(x.shape)}, y.shape={tuple(y.shape)}."
+            f"Received: x.shape={tuple(x.shape)}, y.shape={tuple(others.shape)}."
         )
     centre = keras.ops.stop_gradient(ops.mean(x, axis=0, keepdims=True))
-    x, y = x - centre, y - centre
+    x, others = x - centre, others - centre
     squared_norms_x = ops.sum(ops.square(x), axis=1)[:, None]
-    squared_norms_y = ops.sum(ops.square(y), axis=1)[None, :]
-    distances = squared_norms_x - 2.0 * ops.matmul(x, ops.transpose(y)) + squared_norms_y
+    squared_norms_y = ops.sum(ops.square(others), axis=1)[None, :]
+    distances = squared_norms_x - 2.0 * ops.matmul(x, ops.transpose(others)) + squared_norms_y
     distances = ops.maximum(distances, 0.0)
-    if against_itself:
+    if y is None:
         distances = distances * (1.0 - ops.eye(ops.shape(x)[0], dtype=distances.dtype))
     return distances if squared else safe_sqrt(distances)
 
 
-def gram_matrix(features, *, normalize: bool = True):
+def gram_matrix(features: TensorLike, *, normalize: bool = True) -> Tensor:
     """Which channels fire together: the lecture's style matrix of one layer.
 
     G[b, k, l] = Σ_ij F[b, i, j, k] · F[b, i, j, l], divided by H·W when `normalize`, so that
@@ -90,7 +97,7 @@ def gram_matrix(features, *, normalize: bool = True):
     return gram / ops.cast(height * width, gram.dtype) if normalize else gram
 
 
-def total_variation(images):
+def total_variation(images: TensorLike) -> Tensor:
     """How restless an image is: the sum of the absolute steps between neighbouring pixels.
 
     Args:
@@ -121,7 +128,7 @@ def total_variation(images):
     return ops.sum(down, axis=(1, 2, 3)) + ops.sum(right, axis=(1, 2, 3))
 
 
-def as_float(values):
+def as_float(values: TensorLike) -> Tensor:
     """A tensor of a float type; values of another type are converted to Keras's.
 
     Args:
@@ -140,7 +147,7 @@ def as_float(values):
     return values
 
 
-def safe_sqrt(values):
+def safe_sqrt(values: Tensor) -> Tensor:
     """The square root, with a gradient of 0 at 0 instead of an infinite one.
 
     Args:

@@ -11,8 +11,12 @@ import json
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
+from typing import TYPE_CHECKING, Any
 
 from course_utils.files import replaced_when_complete
+
+if TYPE_CHECKING:
+    import keras
 
 MANIFEST_NAME = "manifest.json"
 MANIFEST_FORMAT = 1
@@ -37,7 +41,7 @@ class WeightsEntry:
     command: str
     seed: int
     data: str
-    metrics: dict = field(default_factory=dict)
+    metrics: dict[str, Any] = field(default_factory=dict)
     held_out: list[str] = field(default_factory=list)
 
 
@@ -96,7 +100,7 @@ def read_manifest(folder: Path | str | None = None) -> dict[str, WeightsEntry]:
         ) from error
 
 
-def save_weights(model, path: Path | str) -> None:
+def save_weights(model: "keras.Model", path: Path | str) -> None:
     """Writes a model's weights so that a file is whole or not there.
 
     Args:
@@ -119,7 +123,7 @@ def record_weights(
     command: str,
     seed: int,
     data: str,
-    metrics: dict,
+    metrics: dict[str, Any],
     held_out: Sequence[str] = (),
 ) -> None:
     """Writes a finished file of weights into the manifest beside it, atomically.

@@ -3,6 +3,7 @@
 import argparse
 import warnings
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from course_utils.cli.galleries import (
     check_encoder,
@@ -14,12 +15,16 @@ from course_utils.cli.galleries import (
 from course_utils.cli.options import (
     DEFAULT_FMR,
     THRESHOLD_FIELDS,
+    Commands,
     add_command,
     add_gallery_option,
     false_match_rate,
 )
 from course_utils.cli.output import Answer, CommandError, note, printable
 from course_utils.cli.photos import Encoded, encode_photos, images_in
+
+if TYPE_CHECKING:
+    import numpy as np
 
 EXAMPLES = (
     "course gallery calibrate colleagues/ --gallery friends.npz",
@@ -39,7 +44,7 @@ FIELDS = {
 }
 
 
-def add_parsers(actions: argparse._SubParsersAction) -> None:
+def add_parsers(actions: Commands) -> None:
     """Declares the command.
 
     Args:
@@ -131,7 +136,7 @@ def _photos_of_people(folder: Path) -> list[Path]:
     return [photo for path in people for photo in photos[path]]
 
 
-def _distances(encoded: Encoded) -> tuple:
+def _distances(encoded: Encoded) -> "tuple[np.ndarray, np.ndarray]":
     """Distances between photos of one person, and between photos of two."""
     import numpy as np
     from scipy.spatial.distance import cdist

@@ -15,6 +15,7 @@ from course_utils.cli.galleries import (
 from course_utils.cli.options import (
     DEFAULT_FMR,
     THRESHOLD_FIELDS,
+    Commands,
     add_command,
     add_gallery_option,
     add_largest_option,
@@ -44,7 +45,7 @@ FIELDS = {
 }
 
 
-def add_parsers(commands: argparse._SubParsersAction) -> None:
+def add_parsers(commands: Commands) -> None:
     """Declares the command.
 
     Args:
@@ -152,10 +153,11 @@ def _doubts(gallery: "Gallery", name: str, encoded: Encoded) -> list[str]:
             "The gallery has no threshold, so nothing was compared. Set one: "
             "course gallery calibrate."
         ]
+    limit = gallery.threshold.distance
     return [
-        *_doubts_among_the_photos(encoded, gallery.threshold.distance),
+        *_doubts_among_the_photos(encoded, limit),
         *_doubts_about_earlier_photos(gallery, name, encoded),
-        *_doubts_about_other_people(gallery, name, encoded),
+        *_doubts_about_other_people(gallery, name, encoded, limit),
     ]
 
 
@@ -187,7 +189,9 @@ def _doubts_about_earlier_photos(gallery: "Gallery", name: str, encoded: Encoded
     ]
 
 
-def _doubts_about_other_people(gallery: "Gallery", name: str, encoded: Encoded) -> list[str]:
+def _doubts_about_other_people(
+    gallery: "Gallery", name: str, encoded: Encoded, limit: float
+) -> list[str]:
     """A warning for each photo that is accepted as somebody else."""
     import numpy as np
 
@@ -195,7 +199,7 @@ def _doubts_about_other_people(gallery: "Gallery", name: str, encoded: Encoded) 
     results = gallery.identify_all(np.stack(encoded.embeddings), k=2)  # one of them may be `name`
     for photo, result in zip(encoded.photos, results, strict=True):
         other = next((match for match in result.candidates if match.name != name), None)
-        if other is not None and other.distance <= gallery.threshold.distance:
+        if other is not None and other.distance <= limit:
             warnings.append(
                 f"{photo} is accepted as {other.name} as well, distance {other.distance:.3f}: is "
                 "one person enrolled under two names?"

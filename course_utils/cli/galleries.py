@@ -1,6 +1,6 @@
 """Gallery files as the commands use them: opened early, checked against the encoder, described."""
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from course_utils.cli.output import CommandError
 from course_utils.cli.photos import load_encoder
@@ -64,7 +64,7 @@ def check_encoder(gallery: "Gallery", path: str) -> None:
         )
 
 
-def threshold_document(threshold: "Threshold | None") -> dict | None:
+def threshold_document(threshold: "Threshold | None") -> dict[str, Any] | None:
     """A threshold for `--json`.
 
     Args:

@@ -14,6 +14,7 @@ from course_utils.cli.galleries import (
 from course_utils.cli.options import (
     EXIT_CODES,
     THRESHOLD_FIELDS,
+    Commands,
     add_command,
     add_gallery_option,
     epilog,
@@ -49,7 +50,7 @@ INFO_FIELDS = {
 }
 
 
-def add_parsers(commands: argparse._SubParsersAction) -> None:
+def add_parsers(commands: Commands) -> None:
     """Declares the command and its own commands.
 
     Args:

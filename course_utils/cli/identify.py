@@ -2,7 +2,7 @@
 
 import argparse
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from course_utils.cli.galleries import (
     NO_THRESHOLD,
@@ -11,7 +11,13 @@ from course_utils.cli.galleries import (
     plural,
     threshold_document,
 )
-from course_utils.cli.options import THRESHOLD_FIELDS, add_command, add_gallery_option, count
+from course_utils.cli.options import (
+    THRESHOLD_FIELDS,
+    Commands,
+    add_command,
+    add_gallery_option,
+    count,
+)
 from course_utils.cli.output import (
     FAILED,
     NO,
@@ -47,7 +53,7 @@ FIELDS = {
 }
 
 
-def add_parsers(commands: argparse._SubParsersAction) -> None:
+def add_parsers(commands: Commands) -> None:
     """Declares the command.
 
     Args:
@@ -97,8 +103,8 @@ def run(options: argparse.Namespace) -> Answer:
             documents.append(_document(photo, error=message_of(error)))
     if len(errors) == len(photos) == 1:
         raise errors[0]
-    for error in errors:
-        note("error", message_of(error))
+    for failure in errors:
+        note("error", message_of(failure))
     return Answer(
         [line for document in documents for line in _lines(document)],
         {
@@ -113,7 +119,7 @@ def run(options: argparse.Namespace) -> Answer:
     )
 
 
-def _look_up(photo: Path, gallery: "Gallery", options: argparse.Namespace) -> dict:
+def _look_up(photo: Path, gallery: "Gallery", options: argparse.Namespace) -> dict[str, Any]:
     """The faces of one photo and who they are, as a document."""
     embeddings, faces = embed_photo(photo)
     check_encoder(gallery, options.gallery)
@@ -140,8 +146,8 @@ def _document(
     *,
     error: str | None = None,
     quarter_turns: int = 0,
-    faces: list[dict] | None = None,
-) -> dict:
+    faces: list[dict[str, Any]] | None = None,
+) -> dict[str, Any]:
     return {
         "photo": str(photo),
         "error": error,
@@ -150,7 +156,7 @@ def _document(
     }
 
 
-def _exit_code(document: dict) -> int:
+def _exit_code(document: dict[str, Any]) -> int:
     """What one photo alone would end with."""
     if document["error"]:
         return FAILED
@@ -159,7 +165,7 @@ def _exit_code(document: dict) -> int:
     return YES if all(face["identity"] is not None for face in document["faces"]) else NO
 
 
-def _lines(document: dict) -> list[str]:
+def _lines(document: dict[str, Any]) -> list[str]:
     """One photo as text."""
     photo, faces = document["photo"], document["faces"]
     if document["error"]:

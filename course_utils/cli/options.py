@@ -4,7 +4,7 @@ import argparse
 import math
 import os
 from collections.abc import Callable, Mapping, Sequence
-from typing import NoReturn
+from typing import NoReturn, TypeAlias
 
 from course_utils.cli.output import Answer, CommandError
 
@@ -12,7 +12,8 @@ DEFAULT_FMR = 0.001
 LARGEST_NUMBER = 1e6  # a factor or a time beyond it is a slip, and no longer fits the arithmetic
 GALLERY_VARIABLE = "COURSE_GALLERY"
 
-Run = Callable[[argparse.Namespace], Answer]
+Run: TypeAlias = Callable[[argparse.Namespace], Answer]
+Commands: TypeAlias = "argparse._SubParsersAction[Parser]"  # what `add_subparsers` returns
 
 EXIT_CODES = {
     "0": "yes, or done",
@@ -55,7 +56,7 @@ def epilog(**sections: Sequence[str] | Mapping[str, str]) -> str:
 
 
 def add_command(
-    commands: argparse._SubParsersAction,
+    commands: Commands,
     name: str,
     run: Run,
     *,

@@ -10,7 +10,7 @@ import os
 import sys
 import unicodedata
 from dataclasses import dataclass
-from typing import TextIO
+from typing import Any, TextIO
 
 YES = 0  # also: done
 NO = 1
@@ -33,7 +33,7 @@ class Answer:
     """
 
     lines: list[str]
-    document: dict
+    document: dict[str, Any]
     exit_code: int = YES
 
 
@@ -63,7 +63,7 @@ def printable(text: str) -> str:
     )
 
 
-def as_json(document: dict) -> str:
+def as_json(document: dict[str, Any]) -> str:
     """A document as JSON, safe to print.
 
     Args:
@@ -143,7 +143,9 @@ def flush_stdout() -> None:
     _write("", sys.stdout, end="")
 
 
-def _write(text: str, stream: TextIO | None, *, encoding: str | None = None, end: str = "\n"):
+def _write(
+    text: str, stream: TextIO | None, *, encoding: str | None = None, end: str = "\n"
+) -> None:
     """Prints and flushes. A character that the stream's encoding lacks is escaped."""
     if stream is None:  # the program was started without one
         return

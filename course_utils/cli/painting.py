@@ -4,7 +4,7 @@ import argparse
 import sys
 from collections.abc import Callable, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple, TypeAlias
 
 from course_utils.cli.output import FAILED, message_of, note
 from course_utils.cli.photos import PhotoError, Problem
@@ -24,7 +24,7 @@ ARGUMENTS = {  # as a message of `transfer_style` calls it → as it is called h
     "`style`": "the style",
 }
 
-Paint = Callable[[Path], "StyledPicture"]
+Paint: TypeAlias = Callable[[Path], "StyledPicture"]
 
 
 class Job(NamedTuple):
@@ -174,7 +174,7 @@ def build_painter(
     return paint
 
 
-def paint_photo(job: Job, paint: Paint, *, overwrite: bool) -> dict:
+def paint_photo(job: Job, paint: Paint, *, overwrite: bool) -> dict[str, Any]:
     """Paints one photo and saves the picture.
 
     Args:

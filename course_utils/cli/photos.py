@@ -4,7 +4,7 @@ import functools
 import sys
 from collections.abc import Iterable, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from course_utils.cli.output import FAILED, NOT_ONE_FACE, CommandError, message_of, note
 
@@ -35,7 +35,7 @@ class Problem(NamedTuple):
     photo: Path
     error: PhotoError
 
-    def document(self) -> dict:
+    def document(self) -> dict[str, Any]:
         """The problem for `--json`."""
         return {"photo": str(self.photo), "reason": message_of(self.error)}
 

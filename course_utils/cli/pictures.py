@@ -8,7 +8,7 @@ import tempfile
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from course_utils.cli.output import CommandError
 
@@ -159,7 +159,7 @@ def _means_a_folder(output: str, num_photos: int) -> bool:
     return num_photos > 1
 
 
-def _format_of(path: Path) -> tuple[str, dict]:
+def _format_of(path: Path) -> tuple[str, dict[str, Any]]:
     """The format that the end of a name stands for, and how it is saved."""
     try:
         return FORMATS[path.suffix.lower()]
@@ -170,7 +170,7 @@ def _format_of(path: Path) -> tuple[str, dict]:
 
 
 def _check_distinct(photos: Sequence[Path], paths: Sequence[Path]) -> None:
-    first_with = {}
+    first_with: dict[str, Path] = {}
     for photo, path in zip(photos, paths, strict=True):
         name = path.name.casefold()  # many file systems do not tell A from a
         if name in first_with:

@@ -3,8 +3,10 @@
 import argparse
 from collections.abc import Sequence
 from pathlib import Path
+from typing import Any
 
 from course_utils.cli.options import (
+    Commands,
     add_command,
     count,
     positive_number,
@@ -63,7 +65,7 @@ FIELDS = {
 }
 
 
-def add_parsers(commands: argparse._SubParsersAction) -> None:
+def add_parsers(commands: Commands) -> None:
     """Declares the command.
 
     Args:
@@ -200,11 +202,19 @@ def weighted_style(text: str) -> tuple[str, float]:
 class _ListStyles(argparse.Action):
     """`--list` runs in place of the command, and what this requires is not required any more."""
 
-    def __init__(self, *args, waives: Sequence[argparse.Action], **kwargs):
-        super().__init__(*args, nargs=0, **kwargs)
+    def __init__(
+        self, option_strings: Sequence[str], *, waives: Sequence[argparse.Action], **kwargs: Any
+    ) -> None:
+        super().__init__(option_strings, nargs=0, **kwargs)
         self._waives = waives
 
-    def __call__(self, parser, namespace, values, option_string=None):
+    def __call__(
+        self,
+        parser: argparse.ArgumentParser,
+        namespace: argparse.Namespace,
+        values: object,
+        option_string: str | None = None,
+    ) -> None:
         namespace.run = list_named_styles
         for action in self._waives:
             action.required = False
@@ -282,7 +292,7 @@ def run(options: argparse.Namespace) -> Answer:
 
 
 def _answer(
-    documents: list[dict],
+    documents: list[dict[str, Any]],
     problems: list[Problem],
     left: Sequence[Job],
     weights: Sequence[tuple[str, float]],
@@ -309,7 +319,7 @@ def _answer(
     )
 
 
-def _line(document: dict) -> str:
+def _line(document: dict[str, Any]) -> str:
     return (
         f"{document['picture']}: {document['width']} × {document['height']}, "
         f"{ENDINGS[document['ended']]} after {document['seconds']:.0f} s, J {document['cost']:.3g} "

@@ -5,6 +5,7 @@ from pathlib import Path
 
 from course_utils.cli.options import (
     DEFAULT_FMR,
+    Commands,
     add_command,
     add_largest_option,
     distance,
@@ -28,7 +29,7 @@ FIELDS = {
 }
 
 
-def add_parsers(commands: argparse._SubParsersAction) -> None:
+def add_parsers(commands: Commands) -> None:
     """Declares the command.
 
     Args:

@@ -5,6 +5,7 @@ import warnings
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from typing import TypeAlias
 
 import numpy as np
 from PIL import Image, ImageOps
@@ -12,7 +13,7 @@ from PIL import Image, ImageOps
 MAX_PIXELS = 80_000_000  # more than any phone's camera takes; decoded, 240 MB
 BACKGROUND = (255, 255, 255)  # what shows through transparent pixels
 
-Photo = str | Path | Image.Image | np.ndarray
+Photo: TypeAlias = str | Path | Image.Image | np.ndarray
 
 
 def read_photo(photo: Photo) -> np.ndarray:

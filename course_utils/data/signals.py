@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
+from numpy.typing import ArrayLike
 
 from course_utils.data.packages import package_folder, read_package_file
 from course_utils.data.photo_collection import NOT_STATED
@@ -300,7 +301,7 @@ def _read_motions(path: Path) -> tuple[np.ndarray, np.ndarray, tuple[str, ...]]:
     return np.ascontiguousarray(signals.transpose(0, 2, 1)), labels, tuple(activities)
 
 
-def _float32(texts: list) -> np.ndarray:
+def _float32(texts: ArrayLike) -> np.ndarray:
     """The numbers that stand in the texts."""
     values = np.array(texts).astype(np.float64)
     if not (np.abs(values) <= np.finfo(np.float32).max).all():

@@ -5,6 +5,7 @@ import zlib
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import Any, TypeAlias
 
 import numpy as np
 
@@ -26,7 +27,7 @@ DIGITS = 6  # a plane between two voxels must not move into one by rounding
 CREDIT = "ICBM 152 Nonlinear Symmetric 2009a; McConnell Brain Imaging Centre, McGill University"
 LICENCE = '"unknown" says nilearn; the centre permits any use that keeps its copyright notice'
 
-Box = Sequence[tuple[int, int] | slice]
+Box: TypeAlias = Sequence[tuple[int, int] | slice]
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
@@ -167,8 +168,9 @@ def load_brain_volume(*, crop: str | Box | None = None, step: int = 1) -> BrainV
         raise ValueError(
             f'`crop` must be None, "brain" or three pairs (start, stop). Received: crop={crop!r}.'
         )
-    named = crop is None or isinstance(crop, str)
-    box = tuple(slice(0, size) for size in SHAPE) if named else _checked_box(crop, SHAPE, "crop")
+    box: tuple[slice, ...] = tuple(slice(0, size) for size in SHAPE)
+    if crop is not None and not isinstance(crop, str):
+        box = _checked_box(crop, SHAPE, "crop")
     bytes_of = {name: _read_map(short) for name, short in MAPS.items()}
     if isinstance(crop, str):
         box = _box_of(np.logical_or.reduce([values > 0 for values in bytes_of.values()]))
@@ -178,7 +180,9 @@ def load_brain_volume(*, crop: str | Box | None = None, step: int = 1) -> BrainV
             f"`step` must be at most the shortest side of the crop, {min(size)} voxels. "
             f"Received: step={step}."
         )
-    maps = {name: _block_means(values[box], step) for name, values in bytes_of.items()}
+    maps: dict[str, Any] = {
+        name: _block_means(values[box], step) for name, values in bytes_of.items()
+    }
     return BrainVolume(affine=AFFINE @ _grid([part.start for part in box], step), **maps)
 
 
@@ -330,7 +334,7 @@ def _read_map(short: str) -> np.ndarray:
     return values
 
 
-def _checked_box(box: Box, shape: tuple[int, ...], name: str) -> tuple[slice, slice, slice]:
+def _checked_box(box: Box, shape: tuple[int, ...], name: str) -> tuple[slice, ...]:
     """Three slices with start and stop, 0 ≤ start < stop ≤ size."""
     expected = f"`{name}` must be a pair (start, stop) or a slice for each of the three axes."
     if isinstance(box, str | bytes | slice) or not isinstance(box, Sequence | np.ndarray):
@@ -360,7 +364,7 @@ def _checked_box(box: Box, shape: tuple[int, ...], name: str) -> tuple[slice, sl
     return tuple(slices)
 
 
-def _box_of(mask: np.ndarray) -> tuple[slice, slice, slice]:
+def _box_of(mask: np.ndarray) -> tuple[slice, ...]:
     """The smallest box that holds all that is true."""
     box = []
     for axis in range(mask.ndim):

@@ -70,7 +70,7 @@ def given(answer: Any) -> Any:
     return answer
 
 
-def call(function: Callable, *arguments: Any, none_is_stub: bool = True) -> Any:
+def call(function: Callable[..., Any], *arguments: Any, none_is_stub: bool = True) -> Any:
     """What the learner's function returns for copies of the arguments; its failure is a `Wrong`.
 
     Where a function may forget to return something in one case only, ask about that case with

@@ -10,7 +10,7 @@ from course_utils.exercises.checking import Wrong, call, check, close, numbers, 
 
 
 @check("the weighted differences of the two, squeezed into a probability, in either order.")
-def check_same_person_probability(function: Callable) -> None:
+def check_same_person_probability(function: Callable[..., Any]) -> None:
     """A function (first, second, weights, bias) → ŷ of a pair, or of each pair of a batch.
 
     Lecture: section 5, notebook 05.
@@ -58,7 +58,7 @@ def check_same_person_probability(function: Callable) -> None:
 
 
 @check("large numbers may differ by more than small ones, and 0/0 counts as 0.")
-def check_chi2_difference(function: Callable) -> None:
+def check_chi2_difference(function: Callable[..., Any]) -> None:
     """A function (first, second) → the χ² term of each number, of embeddings that are ≥ 0.
 
     Lecture: section 5, notebook 05.
@@ -103,7 +103,7 @@ def check_chi2_difference(function: Callable) -> None:
 
 
 @check("the templates were encoded when they were enrolled; what is new is the probe.")
-def check_forward_passes(function: Callable) -> None:
+def check_forward_passes(function: Callable[..., Any]) -> None:
     """A function (num_people, stored) → passes through the encoder to identify one probe.
 
     Lecture: section 5, notebook 05.
@@ -137,14 +137,14 @@ def check_forward_passes(function: Callable) -> None:
 
 
 @check("one template that is near enough will do, and `≤` lets in the one on the line.")
-def check_decide_claim(function: Callable) -> None:
+def check_decide_claim(function: Callable[..., Any]) -> None:
     """A function (probe, templates, threshold) → whether the nearest template is within it.
 
     Lecture: section 5, notebook 05.
     """
     probe = np.array([1.0, 2.0])
 
-    def accepted(*offsets, threshold, none_is_stub=False):
+    def accepted(*offsets: list[float], threshold: float, none_is_stub: bool = False) -> bool:
         templates = probe + np.array(offsets)
         result = call(function, probe, templates, threshold, none_is_stub=none_is_stub)
         if np.size(result) > 1:
@@ -179,7 +179,7 @@ def check_decide_claim(function: Callable) -> None:
         raise Wrong("a distance equal to the threshold is accepted: ≤, not <.")
 
 
-def _sigmoid(logits):
+def _sigmoid(logits: Any) -> Any:
     return 1 / (1 + np.exp(-logits))
 
 

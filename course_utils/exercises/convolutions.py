@@ -9,7 +9,7 @@ from course_utils.exercises.checking import Wrong, call, check, close, listed, n
 
 
 @check("a filter fits ⌊(n − k)/s⌋ + 1 times along each axis, and makes one channel.")
-def check_conv3d_shape(function: Callable) -> None:
+def check_conv3d_shape(function: Callable[..., Any]) -> None:
     """A function (input_shape, kernel_size, num_filters, stride) → shape after a 3D convolution.
 
     `input_shape` is three spatial sizes and the channels; a filter is a cube, nothing is padded.
@@ -66,7 +66,7 @@ def check_conv3d_shape(function: Callable) -> None:
 
 
 @check("∏ kernel · channels weights and one bias, for each filter; the input's size is not in it.")
-def check_conv_parameters(function: Callable) -> None:
+def check_conv_parameters(function: Callable[..., Any]) -> None:
     """A function (kernel_sizes, num_channels, num_filters) → numbers that a convolution learns.
 
     `kernel_sizes` is a tuple of one, two or three sizes: a signal, an image, a volume.
@@ -105,7 +105,7 @@ def check_conv_parameters(function: Callable) -> None:
 
 
 @check("a filter slides along the steps, has all channels, and is not flipped.")
-def check_convolve_1d(function: Callable) -> None:
+def check_convolve_1d(function: Callable[..., Any]) -> None:
     """A function (signal, filters) → what a Conv1D without bias and padding makes of them.
 
     `signal` has shape (steps, channels), `filters` (width, channels, num_filters), and the result
@@ -163,7 +163,7 @@ def check_convolve_1d(function: Callable) -> None:
 
 
 @check("width − 1 zeros in front, and no output knows what comes after it.")
-def check_causal(function: Callable) -> None:
+def check_causal(function: Callable[..., Any]) -> None:
     """A function (signal, kernel) → an output for each step, from that step and those before.
 
     Both have one axis; before the signal begins there are zeros, and the kernel is not flipped.
@@ -207,8 +207,9 @@ def check_causal(function: Callable) -> None:
         "a kernel of one number": ([2.0, -3.0, 4.0], [5.0]),
         "a kernel longer than the signal": ([1.0, 2.0, -3.0], [3.0, 1.0, 4.0, -1.0, 5.0]),
     }
-    for case, (signal, kernel) in cases.items():
-        result = call(function, np.array(signal), np.array(kernel))
+    for case, (steps, factors) in cases.items():
+        signal, kernel = np.array(steps), np.array(factors)
+        result = call(function, signal, kernel)
         expected = _slid(signal, kernel, len(kernel) - 1)
         if np.size(result) != expected.size:
             raise Wrong(

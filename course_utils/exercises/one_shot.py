@@ -1,6 +1,7 @@
 """Exercises of notebook 02: recognise by the smallest distance, reject, and count the cost."""
 
 from collections.abc import Callable
+from typing import Any
 
 import numpy as np
 
@@ -8,7 +9,7 @@ from course_utils.exercises.checking import Wrong, call, check, close, numbers, 
 
 
 @check("the nearest person, or nobody if even they are too far.")
-def check_identify(function: Callable) -> None:
+def check_identify(function: Callable[..., Any]) -> None:
     """A function (distances, names, threshold) → the nearest name, or "nobody".
 
     Lecture: section 2, notebook 02.
@@ -37,7 +38,7 @@ def check_identify(function: Callable) -> None:
 
 
 @check("the smallest distance to any template of a person counts.")
-def check_nearest_person(function: Callable) -> None:
+def check_nearest_person(function: Callable[..., Any]) -> None:
     """A function (distances, template_labels) → the label of the person with the nearest template.
 
     Lecture: section 2, notebook 02.
@@ -62,7 +63,7 @@ def check_nearest_person(function: Callable) -> None:
 
 
 @check("every person, the newcomer too, needs a weight for each feature and a bias.")
-def check_output_layer_parameters(function: Callable) -> None:
+def check_output_layer_parameters(function: Callable[..., Any]) -> None:
     """A function (embedding_dim, num_people) → numbers in the output layer once one more joins.
 
     Lecture: section 2, notebook 02.
@@ -81,7 +82,7 @@ def check_output_layer_parameters(function: Callable) -> None:
 
 
 @check("a wrong name is as bad as no name for an employee; any name is an error for a stranger.")
-def check_open_set_rates(function: Callable) -> None:
+def check_open_set_rates(function: Callable[..., Any]) -> None:
     """A function (named_right, employee_distances, stranger_distances, threshold) → (fpir, fnir).
 
     Lecture: section 2, notebook 02.

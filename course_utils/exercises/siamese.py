@@ -1,20 +1,22 @@
 """Exercises of notebook 03: a Siamese distance, its loss, and pairs to learn from."""
 
 from collections.abc import Callable
+from typing import Any
 
 import numpy as np
+from numpy.typing import ArrayLike
 
 from course_utils.exercises.checking import Wrong, call, check, close, numbers
 
 
 @check("both photos through the same encoder, then one squared distance a pair.")
-def check_siamese_distance(function: Callable) -> None:
+def check_siamese_distance(function: Callable[..., Any]) -> None:
     """A function (encoder, first, second) → d of each pair; the encoder takes a batch of rows.
 
     Lecture: section 3, notebook 03.
     """
 
-    def encoder(photos):
+    def encoder(photos: ArrayLike) -> np.ndarray:
         return np.square(np.asarray(photos, dtype=np.float64))
 
     first = np.array([[3.0, 0.0, 2.0], [1.0, 1.0, 1.0]])
@@ -49,7 +51,7 @@ def check_siamese_distance(function: Callable) -> None:
 
 
 @check("close and genuine costs little, close and impostor costs much, far impostors cost nothing.")
-def check_contrastive_loss(function: Callable) -> None:
+def check_contrastive_loss(function: Callable[..., Any]) -> None:
     """A function (same, distances, margin) → the loss of each pair; distances are squared.
 
     Lecture: section 3, notebook 03.
@@ -80,8 +82,8 @@ def check_contrastive_loss(function: Callable) -> None:
         raise Wrong(f"with margin 2 an impostor pair at d = 1 lacks 1: expected 1, got {found:g}.")
 
 
-@check("of the other photos, K − 1 are of the same person: drawn blindly, that is not many.")
-def check_genuine_share(function: Callable) -> None:
+@check("few of a photo's partners show the same person: drawn blindly, few pairs are genuine.")
+def check_genuine_share(function: Callable[..., Any]) -> None:
     """A function (num_people, photos_per_person) → share of genuine pairs among all pairs.
 
     Lecture: section 3, notebook 03.
@@ -108,7 +110,7 @@ def check_genuine_share(function: Callable) -> None:
 
 
 @check("on the unit sphere, the squared distance and the cosine say the same.")
-def check_distance_from_cosine(function: Callable) -> None:
+def check_distance_from_cosine(function: Callable[..., Any]) -> None:
     """A function cosine → squared distance of two unit vectors at that cosine.
 
     Lecture: section 3, notebook 03.

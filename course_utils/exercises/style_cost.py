@@ -1,6 +1,7 @@
 """Exercises of notebook 08: content cost, Gram matrix, style cost, and what style cannot see."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
+from typing import Any, TypeAlias
 
 import numpy as np
 
@@ -15,10 +16,13 @@ from course_utils.exercises.checking import (
     shown,
 )
 
+Gram: TypeAlias = Callable[[np.ndarray], np.ndarray]
+Reduction: TypeAlias = Callable[[np.ndarray], Any]  # of the gap between two Gram matrices
+
 POSITIONS = np.array([[[1.0, 2.0], [3.0, 0.0]]])  # two positions side by side, two channels
 
-# What one does to features of shape (H, W, C), and why that matters to a Gram matrix or not.
-CHANGES = {
+# What one does to features of shape (H, W, K), and why that matters to a Gram matrix or not.
+CHANGES: dict[str, tuple[Gram, str]] = {
     "shuffle the pixels": (
         lambda features: features[:, [1, 0]],
         "G sums over the positions, and a sum has no order",
@@ -47,8 +51,8 @@ CHANGES = {
 
 
 @check("a mean over all activations, and a quarter of it.")
-def check_content_cost(function: Callable) -> None:
-    """A function (content, generated) → J_content of two arrays of shape (H, W, C).
+def check_content_cost(function: Callable[..., Any]) -> None:
+    """A function (content, generated) → J_content of two arrays of shape (H, W, K).
 
     Lecture: section 8, notebook 08.
     """
@@ -57,17 +61,17 @@ def check_content_cost(function: Callable) -> None:
     generated = content - steps.reshape(2, 2, 3)
     found = numbers(call(function, content, generated), 1)[0]
     if close(found, 74):
-        raise Wrong("that is the sum; divide it by 4·H·W·C, or it grows with the image.")
+        raise Wrong("that is the sum; divide it by 4·H·W·K, or it grows with the image.")
     if close(found, 74 / 2):
-        raise Wrong("that is half the sum, as in the paper of Gatys; here divide by 4·H·W·C.")
+        raise Wrong("that is half the sum, as in the paper of Gatys; here divide by 4·H·W·K.")
     if close(found, 74 / 4):
-        raise Wrong("a quarter, but of the sum: divide by H·W·C too.")
+        raise Wrong("a quarter, but of the sum: divide by H·W·K too.")
     if close(found, 74 / 12):
-        raise Wrong("that is the mean; a quarter of it, 1/(4·H·W·C), was asked for.")
+        raise Wrong("that is the mean; a quarter of it, 1/(4·H·W·K), was asked for.")
     if close(found, 74 / 24):
         raise Wrong("that is half the mean; the formula has 1/4.")
     if close(found, 74 / 16):
-        raise Wrong("divide by the channels too: there are H·W·C activations.")
+        raise Wrong("divide by the channels too: there are H·W·K activations.")
     if any(close(found, 24 / divisor) for divisor in (1, 2, 4, 12, 24, 48)):
         raise Wrong("square the differences; these are their absolute values.")
     if any(close(found, 4 / divisor) or close(found, 16 / divisor) for divisor in (1, 12, 48)):
@@ -83,8 +87,8 @@ def check_content_cost(function: Callable) -> None:
 
 
 @check("channel by channel: how strongly two of them are there together, on average.")
-def check_gram_matrix(function: Callable) -> None:
-    """A function (features) → the Gram matrix, shape (C, C), of an array of shape (H, W, C).
+def check_gram_matrix(function: Callable[..., Any]) -> None:
+    """A function (features) → the Gram matrix, shape (K, K), of an array of shape (H, W, K).
 
     Lecture: section 8, notebook 08.
     """
@@ -100,23 +104,23 @@ def check_gram_matrix(function: Callable) -> None:
     if shape == (3,):
         raise Wrong("each channel with *each* channel: that is the diagonal only.")
     if shape != (3, 3):
-        raise Wrong(f"two axes, (C, C), here (3, 3), and no others; got shape {shape}.")
+        raise Wrong(f"two axes, (K, K), here (3, 3), and no others; got shape {shape}.")
     found = numbers(result, 9).reshape(3, 3)
     reread = features.reshape(3, 4)
     mixed = [reread @ reread.T, reread @ flat]
     if any(np.allclose(found, each / divisor) for each in mixed for divisor in (1, 3, 4, 12)):
         raise Wrong(
-            "reshape(C, H·W) does not bring the channels to the front, it mixes them: "
-            "reshape to (H·W, C), then transpose."
+            "reshape(K, H·W) does not bring the channels to the front, it mixes them: "
+            "reshape to (H·W, K), then transpose."
         )
     if any(np.allclose(found, np.cov(flat.T, bias=True) * factor) for factor in (1, 4, 4 / 3)):
         raise Wrong("that is the covariance: subtract no mean.")
     if np.allclose(found, 4 * expected):
         raise Wrong("take the mean over the positions, not the sum: S and G may differ in size.")
     if np.allclose(found, expected / 3):
-        raise Wrong("divide by H·W only; C comes in later, in the cost.")
+        raise Wrong("divide by H·W only; K comes in later, in the cost.")
     if np.allclose(found, expected * 4 / 3):
-        raise Wrong("the mean is over the positions: divide by H·W, not by C.")
+        raise Wrong("the mean is over the positions: divide by H·W, not by K.")
     if np.allclose(found, np.diag(np.diag(expected))):
         raise Wrong("the products of two different channels are missing, off the diagonal.")
     if np.allclose(found, np.triu(expected)) or np.allclose(found, np.tril(expected)):
@@ -135,10 +139,10 @@ def check_gram_matrix(function: Callable) -> None:
 
 
 @check("each layer by itself, and images of any two sizes can be compared.")
-def check_style_cost(function: Callable) -> None:
+def check_style_cost(function: Callable[..., Any]) -> None:
     """A function (style_features, generated_features, weights) → J_style.
 
-    All three are dicts by layer; the features have shape (H, W, C), which differs from layer to
+    All three are dicts by layer; the features have shape (H, W, K), which differs from layer to
     layer, and H and W also between the two images.
 
     Lecture: section 8, notebook 08.
@@ -150,7 +154,11 @@ def check_style_cost(function: Callable) -> None:
     weights = {"block1": 0.25, "block2": 1.5}
     found = numbers(call(function, dict(style), dict(other), dict(weights)), 1)[0]
 
-    def is_cost(reduce=_quarter_mean, gram=_gram, weights=weights):
+    def is_cost(
+        reduce: Reduction = _quarter_mean,
+        gram: Gram = _gram,
+        weights: dict[str, float] = weights,
+    ) -> bool:
         return close(found, _style_cost(style, other, weights, gram, reduce))
 
     expected = _style_cost(style, other, weights)
@@ -162,11 +170,11 @@ def check_style_cost(function: Callable) -> None:
     if close(found, expected / 2):
         raise Wrong("the layers are summed, not averaged.")
     if is_cost(lambda gap: np.mean(gap**2)):
-        raise Wrong("that is the mean over G's entries; the quarter of 1/(4·C²) is missing.")
+        raise Wrong("that is the mean over G's entries; the quarter of 1/(4·K²) is missing.")
     if is_cost(lambda gap: np.sum(gap**2)) or is_cost(lambda gap: np.sum(gap**2) / 4):
-        raise Wrong("divide by C², the number of entries of G, or wide layers count for more.")
+        raise Wrong("divide by K², the number of entries of G, or wide layers count for more.")
     if is_cost(lambda gap: np.sum(gap**2) / (4 * len(gap))):
-        raise Wrong("G has C² entries, not C: divide by 4·C².")
+        raise Wrong("G has K² entries, not K: divide by 4·K².")
     if is_cost(gram=_gram_of_sums):
         raise Wrong("in the Gram matrix divide by H·W: with sums, a larger image has more style.")
     if is_cost(lambda gap: np.mean(np.abs(gap)) / 4) or is_cost(lambda gap: np.mean(np.abs(gap))):
@@ -182,10 +190,12 @@ def check_style_cost(function: Callable) -> None:
     other = {"near": np.full((2, 2, 2), 2.0), "far": np.array([[[0.0, -2.0]], [[1.0, 1.0]]])}
     expected = _style_cost(style, other, weights)
     found = numbers(call(function, dict(style), dict(other), dict(weights)), 1)[0]
-    in_order = [dict(enumerate(each.values())) for each in (style, other, weights)]
+    in_order: list[dict[int, Any]] = [
+        dict(enumerate(each.values())) for each in (style, other, weights)
+    ]
     by_name = {layer: weights[layer] for layer in style}  # λ right, the features by their order
-    if close(found, _style_cost(*in_order)) or close(
-        found, _style_cost(*in_order[:2], dict(enumerate(by_name.values())))
+    if close(found, _style_cost(in_order[0], in_order[1], in_order[2])) or close(
+        found, _style_cost(in_order[0], in_order[1], dict(enumerate(by_name.values())))
     ):
         raise Wrong("find a layer by its name in all three dicts: their orders may differ.")
     if close(found, _style_cost(style, other, dict(zip(weights, [0.5, 2.0], strict=True)))):
@@ -200,7 +210,7 @@ def check_style_cost(function: Callable) -> None:
 
 
 @check("the Gram matrix forgets where things are, and keeps which of them go together.")
-def check_gram_blindness(answer: dict[str, bool]) -> None:
+def check_gram_blindness(answer: dict[str, Any]) -> None:
     """Change of a layer's features → whether their Gram matrix stays the same (True or False).
 
     Lecture: section 8, notebook 08.
@@ -239,7 +249,13 @@ def _quarter_mean(gap: np.ndarray) -> float:
     return np.sum(gap**2) / (4 * gap.shape[-1] ** 2)
 
 
-def _style_cost(style, generated, weights, gram=_gram, reduce=_quarter_mean) -> float:
+def _style_cost(
+    style: Mapping[Any, np.ndarray],
+    generated: Mapping[Any, np.ndarray],
+    weights: Mapping[Any, float],
+    gram: Gram = _gram,
+    reduce: Reduction = _quarter_mean,
+) -> float:
     """The cost, right by default; other Gram matrices and other means make known mistakes."""
     return sum(
         weight * reduce(gram(style[layer]) - gram(generated[layer]))
@@ -247,7 +263,11 @@ def _style_cost(style, generated, weights, gram=_gram, reduce=_quarter_mean) -> 
     )
 
 
-def _costs_with_one_size(style, generated, weights) -> list[float]:
+def _costs_with_one_size(
+    style: Mapping[str, np.ndarray],
+    generated: Mapping[str, np.ndarray],
+    weights: Mapping[str, float],
+) -> list[float]:
     """What comes out if the positions of one image stand for those of both."""
     costs = []
     for of_both in (style, generated):

@@ -4,6 +4,7 @@ from collections.abc import Callable
 from typing import Any
 
 import numpy as np
+from numpy.typing import ArrayLike
 
 from course_utils.exercises.checking import Wrong, call, check, close, numbers
 
@@ -12,7 +13,7 @@ HALF_A_GREY_LEVEL = 0.5
 
 
 @check("three numbers a pixel, those of G; the network, C and S stay as they are.")
-def check_num_optimized(function: Callable) -> None:
+def check_num_optimized(function: Callable[..., Any]) -> None:
     """A function (height, width, num_network_weights) → numbers that one style transfer changes.
 
     Lecture: section 6, notebook 06.
@@ -38,7 +39,7 @@ def check_num_optimized(function: Callable) -> None:
 
 
 @check("the loop of the lecture: G := G − learning rate · ∂J/∂G, and never outside 0–255.")
-def check_descend(function: Callable) -> None:
+def check_descend(function: Callable[..., Any]) -> None:
     """A function (gradient, start, learning_rate, steps) → the image after that many steps.
 
     `gradient` is a function of one image that returns an array of the image's shape.
@@ -103,7 +104,7 @@ def check_descend(function: Callable) -> None:
 
 
 @check("the painter's light and dark, the photograph's colours.")
-def check_keep_colors(function: Callable) -> None:
+def check_keep_colors(function: Callable[..., Any]) -> None:
     """A function (content, generated) → brightness of the second, colours of the first.
 
     Both are float images in RGB, shape (height, width, 3), values 0–255.
@@ -156,7 +157,7 @@ def check_keep_colors(function: Callable) -> None:
 
 
 @check("one factor for both sides, never above 1.")
-def check_fitted_size(function: Callable) -> None:
+def check_fitted_size(function: Callable[..., Any]) -> None:
     """A function (height, width, max_side) → (height, width) that is painted.
 
     Lecture: section 6, notebook 06.
@@ -205,10 +206,10 @@ def check_fitted_size(function: Callable) -> None:
             )
 
 
-def _gradient(formula: Callable, shape: tuple[int, ...]) -> Callable:
+def _gradient(formula: Callable[..., Any], shape: tuple[int, ...]) -> Callable[..., Any]:
     """A gradient that takes one image only, and says so of anything else."""
 
-    def gradient(image):
+    def gradient(image: ArrayLike) -> np.ndarray:
         image = np.asarray(image, dtype=np.float64)
         if image.shape != shape:
             raise ValueError(f"`gradient` takes one image, {shape}, not {image.shape}")
@@ -217,12 +218,14 @@ def _gradient(formula: Callable, shape: tuple[int, ...]) -> Callable:
     return gradient
 
 
-def _towards_mean(mean: float) -> Callable:
+def _towards_mean(mean: float) -> Callable[..., Any]:
     """The gradient of a cost that looks at the image's mean only, so that each pixel moves all."""
     return lambda image: np.full_like(image, image.mean() - mean)
 
 
-def _recolored(content: np.ndarray, generated: np.ndarray, weights=RGB_TO_Y) -> np.ndarray:
+def _recolored(
+    content: np.ndarray, generated: np.ndarray, weights: np.ndarray = RGB_TO_Y
+) -> np.ndarray:
     return np.clip(content + ((generated - content) @ weights)[..., None], 0, 255)
 
 

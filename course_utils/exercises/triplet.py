@@ -1,6 +1,7 @@
 """Exercises of notebook 04: the triplet loss, its margin, and which triplets to learn from."""
 
 from collections.abc import Callable
+from typing import Any
 
 import numpy as np
 
@@ -8,7 +9,7 @@ from course_utils.exercises.checking import Wrong, call, check, close, numbers
 
 
 @check("each triplet pays what its negative lacks, and no triplet gets anything back.")
-def check_triplet_loss(function: Callable) -> None:
+def check_triplet_loss(function: Callable[..., Any]) -> None:
     """A function (anchor, positive, negative, margin) → the loss of each triplet, shape (batch,).
 
     Lecture: section 4, notebook 04.
@@ -47,7 +48,7 @@ def check_triplet_loss(function: Callable) -> None:
 
 
 @check("the negative must be farther than the positive, by the margin.")
-def check_negative_distance(function: Callable) -> None:
+def check_negative_distance(function: Callable[..., Any]) -> None:
     """A function (positive_distance, margin) → smallest d(A, N) at which the loss is 0.
 
     Lecture: section 4, notebook 04.
@@ -66,7 +67,7 @@ def check_negative_distance(function: Callable) -> None:
 
 
 @check("the nearest negative that is still farther than the positive.")
-def check_semi_hard(function: Callable) -> None:
+def check_semi_hard(function: Callable[..., Any]) -> None:
     """A function (positive_distance, negative_distances) → position of the semi-hard negative.
 
     Lecture: section 4, notebook 04.
@@ -98,8 +99,8 @@ def check_semi_hard(function: Callable) -> None:
         raise Wrong(last)
 
 
-@check("P · K anchors, K − 1 positives each, (P − 1) · K negatives each.")
-def check_triplet_count(function: Callable) -> None:
+@check("anchors × other photos of the same person × photos of other people.")
+def check_triplet_count(function: Callable[..., Any]) -> None:
     """A function (num_people, photos_per_person) → number of triplets in such a batch.
 
     Lecture: section 4, notebook 04.

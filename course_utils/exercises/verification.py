@@ -26,7 +26,7 @@ def check_pair_counts(answer: Any) -> None:
 
 
 @check("both rates have their own denominator, and the threshold itself is accepted.")
-def check_error_rates_at(function: Callable) -> None:
+def check_error_rates_at(function: Callable[..., Any]) -> None:
     """A function (genuine_distances, impostor_distances, threshold) → (fmr, fnmr).
 
     Lecture: section 1, notebook 01.
@@ -54,7 +54,7 @@ def check_error_rates_at(function: Callable) -> None:
 
 
 @check("as many impostors as allowed are accepted, and not one more, ties or not.")
-def check_threshold_at_fmr(function: Callable) -> None:
+def check_threshold_at_fmr(function: Callable[..., Any]) -> None:
     """A function (impostor_distances, fmr) → a threshold with at most that FMR, and no smaller.
 
     Lecture: section 1, notebook 01.
@@ -78,7 +78,7 @@ def check_threshold_at_fmr(function: Callable) -> None:
 
 
 @check("1 − (1 − p)^K: at least one of K independent comparisons goes wrong.")
-def check_identification_error(function: Callable) -> None:
+def check_identification_error(function: Callable[..., Any]) -> None:
     """A function (fmr, gallery_size) → probability of at least one false match, if independent.
 
     Lecture: section 1, notebook 01.

@@ -4,6 +4,7 @@ from collections.abc import Callable
 from typing import Any
 
 import numpy as np
+from numpy.typing import ArrayLike
 
 from course_utils.exercises.checking import Wrong, call, check, close, listed, numbers, shown
 
@@ -11,7 +12,7 @@ GREY = 128
 
 
 @check("each layer adds k − 1 steps; a step is the product of the strides before it, in pixels.")
-def check_receptive_field(function: Callable) -> None:
+def check_receptive_field(function: Callable[..., Any]) -> None:
     """A function (layers) → width in pixels of the last layer's receptive field.
 
     Each layer is a pair (kernel, stride), the first one reads the image.
@@ -54,7 +55,7 @@ def check_receptive_field(function: Callable) -> None:
 
 
 @check("the corner moves with the stride, the size stays; a box may begin in the padding.")
-def check_patch_box(function: Callable) -> None:
+def check_patch_box(function: Callable[..., Any]) -> None:
     """A function (row, column, size, stride, offset) → (top, left, bottom, right), end exclusive.
 
     Lecture: section 7, notebook 07.
@@ -100,7 +101,7 @@ def check_patch_box(function: Callable) -> None:
 
 
 @check("k numbers a unit are all that is kept, however many images there are.")
-def check_keep_strongest(function: Callable) -> None:
+def check_keep_strongest(function: Callable[..., Any]) -> None:
     """A function (best, new) → the strongest activations of both for each unit, falling.
 
     `best` has shape (units, k) and falls along its rows, `new` has shape (units, n).
@@ -160,7 +161,7 @@ def check_keep_strongest(function: Callable) -> None:
     found = _floats(call(function, best, new))
     if found.shape != best.shape:
         raise Wrong(f"k is best.shape[1], here 1: expected shape (3, 1), got {found.shape}.")
-    if not np.allclose(found, [[-1], [0.5], [-0.5]]):
+    if not np.allclose(found, [[-1.0], [0.5], [-0.5]]):
         raise Wrong(
             "activations may be negative, and −∞ in `best` is a place not yet taken: "
             f"expected -1, 0.5, -0.5, got {listed(found)}."
@@ -168,7 +169,7 @@ def check_keep_strongest(function: Callable) -> None:
 
 
 @check("positive where the two are alike in what was covered, negative where they differ.")
-def check_occlusion(function: Callable) -> None:
+def check_occlusion(function: Callable[..., Any]) -> None:
     """A function (distance, image, top, left, window) → growth of the distance by a grey square.
 
     `distance` is a function of one image, of shape (height, width, 3).
@@ -179,7 +180,7 @@ def check_occlusion(function: Callable) -> None:
     other = image.astype(np.float64)
     other[5:, 6:] = GREY  # elsewhere the two are the same
 
-    def distance(picture):
+    def distance(picture: ArrayLike) -> float:
         picture = np.asarray(picture, dtype=np.float64)
         if picture.shape != image.shape:
             raise ValueError(f"`distance` takes one image, {image.shape}, not {picture.shape}")
@@ -187,7 +188,12 @@ def check_occlusion(function: Callable) -> None:
 
     whole = distance(image)
 
-    def growth(rows, columns, channels=slice(None), fill=GREY):
+    def growth(
+        rows: tuple[int, int],
+        columns: tuple[int, int],
+        channels: int | slice = slice(None),
+        fill: float = GREY,
+    ) -> float:
         covered = image.copy()
         covered[slice(*rows), slice(*columns), channels] = fill
         return distance(covered) - whole
@@ -242,7 +248,7 @@ def check_occlusion(function: Callable) -> None:
         )
 
 
-def _call_and_watch(function: Callable, *arguments: Any) -> tuple[Any, bool]:
+def _call_and_watch(function: Callable[..., Any], *arguments: Any) -> tuple[Any, bool]:
     """What `call` returns, and whether the function has written into an array it was given."""
     if not callable(function):
         return call(function), False

@@ -1,14 +1,15 @@
 """The contrastive loss: pull the two photos of a person together, push two people apart."""
 
 from numbers import Real
+from typing import Any
 
 import keras
 from keras import ops
 
-from course_utils.tensors import as_float, safe_sqrt
+from course_utils.tensors import Tensor, TensorLike, as_float, safe_sqrt
 
 
-def contrastive_loss(same, distances, *, margin: float = 1.0):
+def contrastive_loss(same: TensorLike, distances: TensorLike, *, margin: float = 1.0) -> Tensor:
     """What each pair costs: its distance if it is genuine, its lack of distance if it is not.
 
     L = y · d + (1 − y) · max(m − √d, 0)², with the lecture's d = ‖f(x⁽¹⁾) − f(x⁽²⁾)‖², y = 1 for
@@ -73,13 +74,13 @@ class ContrastiveLoss(keras.losses.Loss):
         *,
         reduction: str = "sum_over_batch_size",
         name: str = "contrastive_loss",
-        dtype=None,
-    ):
+        dtype: str | keras.DTypePolicy | None = None,
+    ) -> None:
         check_margin(margin)
         super().__init__(name=name, reduction=reduction, dtype=dtype)
         self.margin = margin
 
-    def call(self, y_true, y_pred):
+    def call(self, y_true: TensorLike, y_pred: TensorLike) -> Tensor:
         """The loss of each pair.
 
         Args:
@@ -91,7 +92,7 @@ class ContrastiveLoss(keras.losses.Loss):
         """
         return contrastive_loss(y_true, y_pred, margin=self.margin)
 
-    def get_config(self) -> dict:
+    def get_config(self) -> dict[str, Any]:
         """What it takes to build the loss again.
 
         Returns:

@@ -5,15 +5,15 @@ entries of Gram matrices for the style. So they do not grow with the image.
 """
 
 import math
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from numbers import Real
 
 from keras import ops
 
-from course_utils.tensors import as_float, gram_matrix
+from course_utils.tensors import Tensor, TensorLike, as_float, gram_matrix
 
 
-def content_cost(content, generated):
+def content_cost(content: TensorLike, generated: TensorLike) -> Tensor:
     """How far the generated image G is from the content image C, as one layer sees them.
 
     J_content(C, G) = 1 / (4·H·W·C) · Σ_ijk (a_ijk(C) − a_ijk(G))², where a are the activations of
@@ -48,7 +48,7 @@ def content_cost(content, generated):
     return ops.mean(ops.square(content - generated), axis=(1, 2, 3)) / 4.0
 
 
-def layer_style_cost(style, generated):
+def layer_style_cost(style: TensorLike, generated: TensorLike) -> Tensor:
     """How far the generated image G is from the style image S, in the Gram matrix of one layer.
 
     J_style(S, G) = 1 / (4·C²) · Σ_kl (G_kl(S) − G_kl(G))², with the Gram matrix
@@ -77,7 +77,7 @@ def layer_style_cost(style, generated):
     return gram_cost(gram_matrix(style), gram_matrix(generated))
 
 
-def gram_cost(style, generated):
+def gram_cost(style: TensorLike, generated: TensorLike) -> Tensor:
     """`layer_style_cost` of Gram matrices that are known already: that of S never changes.
 
     J_style = 1 / (4·C²) · Σ_kl (G_kl(S) − G_kl(G))².
@@ -109,7 +109,12 @@ def gram_cost(style, generated):
     return ops.mean(ops.square(style - generated), axis=(1, 2)) / 4.0
 
 
-def style_cost(style: Mapping, generated: Mapping, *, weights: Mapping[str, float] | None = None):
+def style_cost(
+    style: Mapping[str, TensorLike],
+    generated: Mapping[str, TensorLike],
+    *,
+    weights: Mapping[str, float] | None = None,
+) -> Tensor:
     """The style cost over several layers, from fine texture to large strokes.
 
     J_style(S, G) = Σ_l λ⁽ˡ⁾ · J_style⁽ˡ⁾(S, G).
@@ -156,7 +161,9 @@ def style_cost(style: Mapping, generated: Mapping, *, weights: Mapping[str, floa
     return total
 
 
-def total_cost(content, style, *, alpha: float = 10.0, beta: float = 40.0):
+def total_cost(
+    content: TensorLike, style: TensorLike, *, alpha: float = 10.0, beta: float = 40.0
+) -> Tensor:
     """The cost that is descended: J(G) = α · J_content(C, G) + β · J_style(S, G).
 
     Only the ratio of α and β decides what the best G looks like.
@@ -205,7 +212,7 @@ def check_weight(name: str, weight: float) -> None:
         raise ValueError(f"`{name}` must be finite and at least 0. Received: {weight!r}.")
 
 
-def _match(first: tuple, second: tuple, axes: tuple[int, ...]) -> bool:
+def _match(first: Sequence[int], second: Sequence[int], axes: tuple[int, ...]) -> bool:
     """Whether two shapes agree in these axes, which are all but the first; and in that, or one."""
     return (
         len(first) == len(second) == len(axes) + 1

@@ -4,7 +4,8 @@ A batch of B embeddings holds up to B³ triplets. No loss here builds them: ever
 B × B numbers, the distances and the negative chosen for each anchor and positive.
 """
 
-from typing import NamedTuple
+from collections.abc import Callable
+from typing import Any, NamedTuple, TypeAlias
 
 import keras
 import numpy as np
@@ -12,11 +13,13 @@ import tensorflow as tf
 from keras import ops
 
 from course_utils.losses.contrastive import check_margin
-from course_utils.tensors import pairwise_distances, safe_sqrt
+from course_utils.tensors import Tensor, TensorLike, pairwise_distances, safe_sqrt
 
 MININGS = ("random", "all", "semi-hard", "hard")
 ROUNDING_STEPS = 8  # squared distances nearer to each other than this many float steps are equal
 LARGEST_BATCH = 2**16 - 1
+
+Seed: TypeAlias = int | keras.random.SeedGenerator | None
 
 
 class Triplets(NamedTuple):
@@ -33,7 +36,9 @@ class Triplets(NamedTuple):
     negative: np.ndarray
 
 
-def triplet_loss(anchor, positive, negative, *, margin: float = 0.2):
+def triplet_loss(
+    anchor: TensorLike, positive: TensorLike, negative: TensorLike, *, margin: float = 0.2
+) -> Tensor:
     """The lecture's loss: the negative must be farther than the positive, by the margin α.
 
     L = max(‖f(A) − f(P)‖² − ‖f(A) − f(N)‖² + α, 0). Without α, f(x) = 0 for every x would be
@@ -74,15 +79,15 @@ def triplet_loss(anchor, positive, negative, *, margin: float = 0.2):
 
 
 def batch_triplet_loss(
-    labels,
-    embeddings,
+    labels: TensorLike,
+    embeddings: TensorLike,
     *,
     margin: float | str = 0.2,
     mining: str = "semi-hard",
     squared: bool = True,
     average: str = "valid",
-    seed=None,
-):
+    seed: Seed = None,
+) -> Tensor:
     """The mean triplet loss of a batch, over triplets that `mining` chooses.
 
     - "all": every anchor, positive and negative.
@@ -136,7 +141,9 @@ def batch_triplet_loss(
 
 
 @keras.saving.register_keras_serializable("course_utils")
-def active_fraction(labels, embeddings, *, margin: float = 0.2, squared: bool = True):
+def active_fraction(
+    labels: TensorLike, embeddings: TensorLike, *, margin: float = 0.2, squared: bool = True
+) -> Tensor:
     """How many of all triplets of a batch still have something to teach: a loss above 0.
 
     It is also the chance that a triplet drawn at random is active.
@@ -167,7 +174,9 @@ def active_fraction(labels, embeddings, *, margin: float = 0.2, squared: bool = 
     return ops.cast(num_active / ops.maximum(num_valid, 1), batch.distances.dtype)
 
 
-def mine_triplets(labels, embeddings, *, mining: str = "semi-hard", seed=None) -> Triplets:
+def mine_triplets(
+    labels: TensorLike, embeddings: TensorLike, *, mining: str = "semi-hard", seed: Seed = None
+) -> Triplets:
     """The triplets that `batch_triplet_loss` averages over, as positions in the batch.
 
     For a look at them, or for a loop of one's own; not inside a compiled graph. "all" returns
@@ -242,14 +251,16 @@ class TripletLoss(keras.losses.Loss):
         average: str = "valid",
         seed: int | None = None,
         name: str = "triplet_loss",
-    ):
+    ) -> None:
         _check_options(margin, mining, average)
         super().__init__(name=name)
         self.margin, self.mining = margin, mining
         self.squared, self.average, self.seed = squared, average, seed
         self._draws = keras.random.SeedGenerator(seed) if mining == "random" else None
 
-    def __call__(self, y_true, y_pred, sample_weight=None):
+    def __call__(
+        self, y_true: TensorLike, y_pred: TensorLike, sample_weight: TensorLike | None = None
+    ) -> Tensor:
         """The loss of a batch. Keras's own `__call__` would make floats of the identities.
 
         Args:
@@ -270,7 +281,7 @@ class TripletLoss(keras.losses.Loss):
             )
         return self.call(y_true, y_pred)
 
-    def call(self, y_true, y_pred):
+    def call(self, y_true: TensorLike, y_pred: TensorLike) -> Tensor:
         """As `__call__`, without weights."""
         return batch_triplet_loss(
             y_true,
@@ -282,7 +293,7 @@ class TripletLoss(keras.losses.Loss):
             seed=self._draws,
         )
 
-    def get_config(self) -> dict:
+    def get_config(self) -> dict[str, Any]:
         """What it takes to build the loss again.
 
         Returns:
@@ -295,7 +306,7 @@ class TripletLoss(keras.losses.Loss):
 class _Batch:
     """Distances in a batch and who is whose positive and negative, all of shape (B, B)."""
 
-    def __init__(self, labels, embeddings, squared: bool):
+    def __init__(self, labels: TensorLike, embeddings: TensorLike, squared: bool) -> None:
         embeddings = _as_float(embeddings)
         labels = ops.convert_to_tensor(labels)
         column = len(labels.shape) == 2 and labels.shape[1] == 1
@@ -321,7 +332,7 @@ class _Batch:
             ops.any(self.is_positive, axis=1), ops.any(self.is_negative, axis=1)
         )
 
-    def sorted_negatives(self):
+    def sorted_negatives(self) -> tuple[Tensor, Tensor]:
         """For each anchor: columns by ascending distance, negatives first; and how many these are.
 
         Equal distances keep the order of their columns.
@@ -330,13 +341,13 @@ class _Batch:
         num_negatives = ops.sum(ops.cast(self.is_negative, "int32"), axis=1, keepdims=True)
         return ops.argsort(distances, axis=1), num_negatives
 
-    def tolerance(self):
+    def tolerance(self) -> Tensor:
         """Squared distances that differ by no more than this differ by rounding."""
         largest = ops.max(ops.stop_gradient(self.squared), initial=0)
         return ROUNDING_STEPS * float(np.finfo(self.squared.dtype.name).eps) * largest
 
 
-def _chosen_negatives(batch: _Batch, mining: str, seed):
+def _chosen_negatives(batch: _Batch, mining: str, seed: Seed) -> Tensor:
     """For each anchor (row) and positive (column) the position of one negative, shape (B, B)."""
     order, num_negatives = batch.sorted_negatives()
     if mining == "random":
@@ -350,7 +361,7 @@ def _chosen_negatives(batch: _Batch, mining: str, seed):
     return _of_row(order, rank)
 
 
-def _hardest(batch: _Batch):
+def _hardest(batch: _Batch) -> tuple[Tensor, ...]:
     """For each anchor the positions of its farthest positive and its nearest negative."""
     squared = ops.stop_gradient(batch.squared)
     positive = ops.where(batch.is_positive, squared, -np.inf)
@@ -362,7 +373,7 @@ def _hardest(batch: _Batch):
     )
 
 
-def _differences(batch: _Batch, mining: str, seed):
+def _differences(batch: _Batch, mining: str, seed: Seed) -> tuple[Tensor, Tensor]:
     """d_AP − d_AN of the chosen triplets, and which of them exist."""
     if mining == "hard":
         to_positive, to_negative = (
@@ -374,7 +385,7 @@ def _differences(batch: _Batch, mining: str, seed):
     return batch.distances - to_negative, valid
 
 
-def _sums_over_all(batch: _Batch, margin: float):
+def _sums_over_all(batch: _Batch, margin: float) -> tuple[Tensor, Tensor, Tensor]:
     """Sum of the losses of all triplets, number of triplets, number of those with a loss above 0.
 
     Each anchor's negatives are sorted and summed up from the nearest on. For a positive at
@@ -398,7 +409,12 @@ def _sums_over_all(batch: _Batch, margin: float):
     return ops.sum(losses), num_valid, ops.sum(counts)
 
 
-def _count_leading(values, num_values, limits, compare):
+def _count_leading(
+    values: Tensor,
+    num_values: Tensor,
+    limits: Tensor,
+    compare: Callable[[Tensor, Tensor], Tensor],
+) -> Tensor:
     """How many of the first `num_values` ascending values of its row each limit is above.
 
     A binary search, bit by bit. (TensorFlow's `searchsorted` does the same, but compares every
@@ -414,12 +430,12 @@ def _count_leading(values, num_values, limits, compare):
     return count
 
 
-def _of_row(values, columns):
+def _of_row(values: Tensor, columns: Tensor) -> Tensor:
     """values[i, columns[i, j]] for each i and j; also for no row at all."""
     return tf.gather(values, columns, batch_dims=1)
 
 
-def _as_float(values):
+def _as_float(values: TensorLike) -> Tensor:
     """A float tensor of at least single precision: mixed precision would round distances away."""
     values = ops.convert_to_tensor(values)
     return values if values.dtype in ("float32", "float64") else ops.cast(values, "float32")

@@ -149,7 +149,13 @@ def build_conv2d_segmenter(
     return _segmenter(2, input_shape, num_classes, filters, dilations)
 
 
-def _segmenter(num_axes, input_shape, num_classes, filters, dilations) -> keras.Model:
+def _segmenter(
+    num_axes: int,
+    input_shape: Sequence[int | None],
+    num_classes: int,
+    filters: int,
+    dilations: Sequence[int],
+) -> keras.Model:
     names = "(x, y, z, channels)" if num_axes == 3 else "(height, width, channels)"
     shape = _checked_shape(input_shape, num_axes, names)
     _check_classes(num_classes)
@@ -174,7 +180,9 @@ def _segmenter(num_axes, input_shape, num_classes, filters, dilations) -> keras.
     return keras.Model(images, probabilities, name=f"conv{num_axes}d_segmenter")
 
 
-def _checked_shape(input_shape, num_axes: int, names: str) -> tuple[int | None, ...]:
+def _checked_shape(
+    input_shape: Sequence[int | None], num_axes: int, names: str
+) -> tuple[int | None, ...]:
     """Sizes, of which all but the channels may be None."""
     if not isinstance(input_shape, Iterable):
         raise TypeError(f"`input_shape` must be {names}. Received: {input_shape!r}.")
@@ -186,7 +194,7 @@ def _checked_shape(input_shape, num_axes: int, names: str) -> tuple[int | None, 
     return tuple(None if size is None else positive_integer("input_shape", size) for size in shape)
 
 
-def _checked_numbers(name: str, numbers) -> list[int]:
+def _checked_numbers(name: str, numbers: Sequence[int]) -> list[int]:
     """A number for each layer, at least one."""
     if not isinstance(numbers, Iterable):
         raise TypeError(f"`{name}` must list a number for each layer. Received: {numbers!r}.")

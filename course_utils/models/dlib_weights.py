@@ -117,7 +117,7 @@ class _Stream:
         found = {name: place for name, place in places.items() if place >= 0}
         if not found:
             return None
-        name = min(found, key=found.get)
+        name = min(found, key=lambda name: found[name])
         self.position += found[name] + 2 + len(name)
         return name
 

@@ -5,6 +5,8 @@ from collections.abc import Sequence
 import keras
 from keras import layers
 
+from course_utils.tensors import Tensor
+
 TRUNK_FILTERS = (16, 32, 64, 64)
 
 
@@ -77,7 +79,7 @@ def build_siamese_model(encoder: keras.Model) -> keras.Model:
     return keras.Model(photos, distance, name="siamese_model")
 
 
-def embed_two_photos(encoder: keras.Model) -> tuple[list, list]:
+def embed_two_photos(encoder: keras.Model) -> tuple[list[Tensor], list[Tensor]]:
     """Two inputs and their embeddings by one and the same encoder: how a Siamese model begins.
 
     Args:
@@ -141,7 +143,7 @@ def build_softmax_classifier(
     return keras.Model(images, probabilities, name="softmax_classifier")
 
 
-def _trunk(input_shape: Sequence[int]):
+def _trunk(input_shape: Sequence[int]) -> tuple[Tensor, Tensor]:
     """The input and the flattened features that every model here begins with."""
     smallest = 2 ** len(TRUNK_FILTERS)
     if len(input_shape) != 3 or min(input_shape[:2]) < smallest:

@@ -7,6 +7,7 @@ from keras import layers, ops
 
 from course_utils.data.packages import package_folder
 from course_utils.models.dlib_weights import read_dlib_network
+from course_utils.tensors import Tensor
 from course_utils.weights import verify_file
 
 IMAGE_SIZE = 150  # pixels, height and width
@@ -98,7 +99,7 @@ def _build_network() -> keras.Model:
     return keras.Model(images, embeddings, name="face_encoder")
 
 
-def _residual_block(features, filters: int, halved: bool, name: str):
+def _residual_block(features: Tensor, filters: int, halved: bool, name: str) -> Tensor:
     """Two convolutions, and what went in added to what comes out."""
     shortcut = features
     branch = layers.Conv2D(
@@ -119,7 +120,7 @@ def _residual_block(features, filters: int, halved: bool, name: str):
     return layers.ReLU(name=f"{name}_relu")(total)
 
 
-def _filled_up(features, size: int, channels: int):
+def _filled_up(features: Tensor, size: int, channels: int) -> Tensor:
     """Zeros at the bottom, at the right and as last channels, up to the size that is asked for."""
     missing = size - features.shape[1]
     more = channels - features.shape[3]

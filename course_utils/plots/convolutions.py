@@ -3,6 +3,7 @@
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
+from typing import Any
 
 import numpy as np
 from matplotlib.axes import Axes
@@ -56,7 +57,7 @@ class _Tensor:
         *front, away = self.cells * self.scale
         return front + away * DEPTH + (self.count - 1) * self.step
 
-    def at(self, box: int, right: float, up: float, away: float = 0) -> np.ndarray:
+    def at(self, box: float, right: float, up: float, away: float = 0) -> np.ndarray:
         """Where a place within a box, in cells, is drawn."""
         *front, behind = np.array([right, up, away]) * self.scale
         return self.corner + box * self.step + front + behind * DEPTH
@@ -138,14 +139,14 @@ def plot_convolution_shapes(
     for box in reversed(range(target.count)):
         _draw_box(ax, target, box, colors[box], "output")
     _draw_box(ax, target, 0, to_rgb(COLORS["ink"]), "first cell", (1, 1, 1))
-    heights = {1: [0], 2: [-0.7, 0.7], 3: [-1, FIRST_FILTERS, 1]}[len(numbers)]
+    heights = {1: [0.0], 2: [-0.7, 0.7], 3: [-1.0, FIRST_FILTERS, 1.0]}[len(numbers)]
     for number, height in zip(numbers, heights, strict=True):
         sheet = number - 1 if number < filters else target.count - 1
         each = stencil.centred(CENTERS[1], spread * height)
         for box in reversed(range(depth)):
             _draw_box(ax, each, box, colors[sheet], "filter")
         _draw_arrow(ax, each, target, sheet, colors[sheet])
-        style = {"va": "center", "color": COLORS["ink"]}
+        style: dict[str, Any] = {"va": "center", "color": COLORS["ink"]}
         left, middle = each.corner[0] - 0.06, spread * height
         ax.text(left, middle, str(number), ha="right", fontsize=10, **style)
     if filters > len(numbers):
@@ -183,8 +184,8 @@ def _draw_box(
         faces["top"] = ((0, top, 0), (right, 0, 0), (0, 0, away))
         if right == tensor.cells[0]:
             faces["side"] = ((right, top - up, 0), (0, up, 0), (0, 0, away))
-    for face, (start, *sides) in faces.items():
-        start, first, second = (np.array(each) for each in (start, *sides))
+    for face, edges in faces.items():
+        start, first, second = (np.array(each) for each in edges)
         corners = (start, start + first, start + first + second, start + second)
         outline = Polygon([tensor.at(box, *corner) for corner in corners], gid=gid)
         outline.set(facecolor=_lighter(color, FACES[face]), edgecolor=COLORS["ink"], linewidth=0.7)
@@ -200,21 +201,24 @@ def _draw_box(
         ax.add_collection(LineCollection(lines, colors="white", linewidths=width, zorder=1))
 
 
-def _draw_arrow(ax: Axes, start: _Tensor, target: _Tensor, sheet: int, color) -> None:
+def _draw_arrow(
+    ax: Axes, start: _Tensor, target: _Tensor, sheet: int, color: Sequence[float]
+) -> None:
     """From a filter to what one sees of its sheet's left side."""
     goal = target.at(sheet, 0, target.cells[1])
     below = target.step[1] if sheet else 0.6 * target.cells[1] * target.scale[1]
     goal = goal - (0.03, below / 2)
     width, height = start.extent
     begin = start.corner + np.array([width + 0.05, height / 2])
-    style = {"arrowstyle": "-|>", "mutation_scale": 13, "linewidth": 1.6, "shrinkA": 0}
-    ax.add_patch(FancyArrowPatch(begin, goal, color=color, gid="arrow", **style))
+    style: dict[str, Any] = {"arrowstyle": "-|>", "mutation_scale": 13, "linewidth": 1.6}
+    ends = tuple(begin), tuple(goal)
+    ax.add_patch(FancyArrowPatch(*ends, color=color, gid="arrow", shrinkA=0, **style))
 
 
 def _write_sizes(ax: Axes, tensor: _Tensor, sizes: Sequence[int], channels: int) -> None:
     """At each edge how many cells it has, and how many channels there are."""
     right, up, away = tensor.cells
-    style = {"fontsize": 10, "color": COLORS["ink"]}
+    style: dict[str, Any] = {"fontsize": 10, "color": COLORS["ink"]}
     x, y = tensor.at(0, right / 2, 0)
     ax.text(x, y - 0.03, str(right), ha="center", va="top", **style)
     if len(sizes) > 1:
@@ -232,7 +236,13 @@ def _write_sizes(ax: Axes, tensor: _Tensor, sizes: Sequence[int], channels: int)
 
 
 def _write_captions(
-    ax: Axes, half: float, inputs, kernel, outputs, channels: int, filters: int
+    ax: Axes,
+    half: float,
+    inputs: Sequence[int],
+    kernel: Sequence[int],
+    outputs: Sequence[int],
+    channels: int,
+    filters: int,
 ) -> None:
     """What each of the three is, above it, and what happens to the sizes, below."""
     plural = "s" if filters > 1 else ""
@@ -252,7 +262,7 @@ def _write_captions(
         f"places: {places}\nchannels: {filters}, one for each filter",
     )
     for x, title, caption in zip(CENTERS, titles, captions, strict=True):
-        style = {"ha": "center", "color": COLORS["ink"]}
+        style: dict[str, Any] = {"ha": "center", "color": COLORS["ink"]}
         ax.text(x, -half - 0.17, caption, fontsize=10, va="top", linespacing=1.4, **style)
         ax.text(x, half + 0.17, title, fontsize=12, weight="bold", **style)
 

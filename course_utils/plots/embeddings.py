@@ -2,15 +2,17 @@
 
 from collections.abc import Sequence
 
+import matplotlib as mpl
 import matplotlib.pyplot as plt
 import numpy as np
 from matplotlib.axes import Axes
+from matplotlib.colors import Normalize
 from matplotlib.offsetbox import AnnotationBbox, OffsetImage
 from matplotlib.ticker import PercentFormatter
 
 from course_utils.plots.style import COLORS, axes_or_new
 
-PEOPLE_COLORS = plt.get_cmap("tab10").colors
+PEOPLE_COLORS = mpl.color_sequences["tab10"]
 MARKERS = "osD^"  # with ten colours, enough to tell forty people apart
 
 
@@ -56,13 +58,14 @@ def plot_embedding_map(
         color = PEOPLE_COLORS[number % len(PEOPLE_COLORS)]
         marker = MARKERS[number // len(PEOPLE_COLORS)]
         own = labels == person
-        ax.scatter(*points[own].T, s=24, color=color, marker=marker, linewidth=0)
+        across, up = points[own].T
+        ax.scatter(across, up, s=24, color=color, marker=marker, linewidth=0)
         for point, image in zip(points[own], () if images is None else images[own], strict=False):
             face = OffsetImage(
                 image,
                 cmap="gray",
                 zoom=image_height / len(image),
-                norm=plt.Normalize(*value_range),
+                norm=Normalize(*value_range),
             )
             frame = {"edgecolor": color, "linewidth": 1.6, "boxstyle": "square,pad=0"}
             ax.add_artist(AnnotationBbox(face, point, pad=0, bboxprops=frame))

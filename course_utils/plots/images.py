@@ -9,7 +9,8 @@ from matplotlib.patches import Rectangle
 from course_utils.plots.style import COLORS, axes_or_new
 
 GAP = 0.08  # space around an image, as a share of its width
-CAPTION = 0.26  # space for a line of text below an image, likewise
+PAGE = 7.6  # width of a new figure, in inches
+CAPTION = 0.17  # height of a line of text below an image, in inches
 
 
 def plot_image_grid(
@@ -60,11 +61,11 @@ def plot_image_grid(
     num_lines = max(
         (text.count("\n") + 1 for text in (() if captions is None else captions)), default=0
     )
-    cell_height = height + 2 * gap + num_lines * CAPTION * width
+    drawn = PAGE if ax is None else ax.get_window_extent().width / ax.figure.dpi
+    inch = num_columns * cell_width / drawn  # in pixels of the images
+    cell_height = height + 2 * gap + num_lines * CAPTION * inch
     if ax is None:
-        inches = 7.6 / num_columns
-        size = (7.6, max(inches * cell_height / cell_width * num_rows, 0.6))
-        ax = axes_or_new(None, figsize=size)
+        ax = axes_or_new(None, figsize=(PAGE, max(num_rows * cell_height / inch, 0.6)))
     low, high = value_range or (None, None)
     for index, image in enumerate(images):
         row, column = divmod(index, num_columns)

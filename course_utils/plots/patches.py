@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from matplotlib.axes import Axes
@@ -76,8 +76,8 @@ def plot_patch_sheet(
         extent = (left, left + width, top + height, top)
         ax.imshow(block, extent=extent, interpolation="antialiased")
         if labels is not None:
-            style = {"ha": "center", "va": "top", "fontsize": 7, "color": COLORS["ink"]}
-            ax.text(left + width / 2, top + height, labels[number], **style)
+            style: dict[str, Any] = {"ha": "center", "va": "top", "color": COLORS["ink"]}
+            ax.text(left + width / 2, top + height, labels[number], fontsize=7, **style)
     ax.set_xlim(0, num_columns * (width + gap) - gap)
     ax.set_ylim(num_rows * (height + below) - (0 if labels is not None else gap), 0)
     ax.set_aspect("equal")
@@ -127,9 +127,9 @@ def plot_importance(
     opacity = np.clip(np.abs(importance) / limit, 0, 1) * 0.75
     colored = ax.imshow(importance, cmap="RdBu_r", vmin=-limit, vmax=limit, alpha=opacity)
     if label:
-        colored = ScalarMappable(colored.norm, colored.cmap)  # without the transparency
+        opaque = ScalarMappable(colored.norm, colored.cmap)
         beside = ax.inset_axes((1.03, 0, 0.05, 1))  # as high as the photo
-        ax.figure.colorbar(colored, cax=beside, label=label)
+        ax.figure.colorbar(opaque, cax=beside, label=label)
     ax.axis("off")
     ax.set_title(title)
     return ax

@@ -48,12 +48,14 @@ def plot_distance_histograms(
         weights = np.full(values.size, 1 / (values.size * np.diff(bins)[0]))
         label = f"{name} ({values.size:,} pairs)"
         alpha = 0.55 if threshold is None else 0.35
-        ax.hist(values, bins, weights=weights, color=COLORS[name], alpha=alpha, label=label)
+        ax.hist(
+            values, bins.tolist(), weights=weights, color=COLORS[name], alpha=alpha, label=label
+        )
         if wrong is not None:
             error = "false match" if name == "impostor" else "false non-match"
             ax.hist(
                 values[wrong],
-                bins,
+                bins.tolist(),
                 weights=weights[wrong],
                 color=COLORS[name],
                 label=f"{error}: {wrong.mean():.1%}",
@@ -176,7 +178,8 @@ def plot_gallery_growth(
     Args:
         sizes: Gallery sizes, shape (num_sizes,).
         curves: Name → error at each size; a shorter curve starts at the first size. Names that
-            start with "if" or "lecture" are theory, drawn dashed.
+            start with "if" or "lecture" are theory, drawn dashed; of "measured: raw pixels, all
+            people" the method's colour is that of "raw pixels".
         bands: Name → (low, high), the interval around that curve.
         ax: Where to draw; by default a new figure.
 
@@ -184,8 +187,11 @@ def plot_gallery_growth(
         The Axes.
     """
     ax = axes_or_new(ax)
-    for (name, values), color in zip(curves.items(), series_colors(curves), strict=True):
+    methods = [name.removeprefix("measured: ").split(",")[0] for name in curves]
+    for (name, values), color in zip(curves.items(), series_colors(methods), strict=True):
         theory = name.startswith(("if", "lecture"))
+        if theory:
+            color = COLORS["muted" if name.startswith("lecture") else "ink"]
         shown = sizes[: len(values)]
         ax.plot(shown, values, color=color, linestyle="--" if theory else "-", label=name)
         if bands and name in bands:

@@ -1,6 +1,7 @@
 """Signals along time, and a table of who was taken for what."""
 
 from collections.abc import Mapping, Sequence
+from typing import Any
 
 import numpy as np
 from matplotlib.axes import Axes
@@ -78,15 +79,15 @@ def plot_signal(
             name = "_" + name.lstrip("_")  # one line in the legend
     ax.plot(places, signal, color=COLORS["ink"], linewidth=1.0, label="_signal")
     for number, (name, indices) in enumerate((marks or {}).items()):
-        indices = np.asarray(indices, dtype=int).ravel()
-        if indices.size and not (indices.min() >= 0 and indices.max() < len(signal)):
+        marked = np.asarray(indices, dtype=int).ravel()
+        if marked.size and not (marked.min() >= 0 and marked.max() < len(signal)):
             raise ValueError(
                 f"`marks[{name!r}]` must hold indices within 0 … {len(signal) - 1}. "
-                f"Received: {indices.min()} … {indices.max()}."
+                f"Received: {marked.min()} … {marked.max()}."
             )
-        style = {"linestyle": "none", "marker": "o", "markersize": 5, "label": name}
+        style: dict[str, Any] = {"linestyle": "none", "marker": "o", "markersize": 5}
         color = MARK_COLORS[number % len(MARK_COLORS)]
-        ax.plot(places[indices], signal[indices], color=color, **style)
+        ax.plot(places[marked], signal[marked], color=color, label=name, **style)
     ax.set(
         xlabel="sample" if times is None else "time (s)",
         ylabel=f"{label} ({unit})" if unit else label,
@@ -154,7 +155,7 @@ def plot_channels(
     length = num_steps / sampling_rate
     stride = 1.06 * length  # a gap between recordings
     largest = np.abs(signals).max(axis=(0, 1))
-    style = {"fontsize": 9, "color": COLORS["ink"]}
+    style: dict[str, Any] = {"fontsize": 9, "color": COLORS["ink"]}
     for number, recording in enumerate(signals):
         ax.axvspan(number * stride, number * stride + length, color="#f4f6f8", zorder=0)
         for channel, values in enumerate(recording.T):

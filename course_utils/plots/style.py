@@ -3,9 +3,11 @@
 import itertools
 from collections.abc import Iterable, Mapping
 from types import MappingProxyType
+from typing import Any
 
 import matplotlib as mpl
 import matplotlib.pyplot as plt
+from cycler import cycler
 from matplotlib.axes import Axes
 
 # Okabe and Ito, "Color universal design", 2008. One meaning a colour, in every notebook.
@@ -76,7 +78,7 @@ def use_course_style() -> None:
             "axes.spines.right": False,
             "axes.grid": True,
             "axes.axisbelow": True,
-            "axes.prop_cycle": mpl.cycler(color=SERIES),
+            "axes.prop_cycle": cycler(color=SERIES),
             "grid.color": "#e6e6e6",
             "grid.linewidth": 0.8,
             "legend.frameon": False,
@@ -87,7 +89,7 @@ def use_course_style() -> None:
     )
 
 
-def axes_or_new(ax: Axes | None, **figure_options) -> Axes:
+def axes_or_new(ax: Axes | None, **figure_options: Any) -> Axes:
     """The given Axes, or those of a new figure."""
     return plt.subplots(**figure_options)[1] if ax is None else ax
 

@@ -1,6 +1,7 @@
 """Volumes: slices in a row, with what was predicted for them, and a surface in the light."""
 
 from collections.abc import Mapping, Sequence
+from typing import Any
 
 import numpy as np
 from matplotlib.axes import Axes
@@ -80,7 +81,8 @@ def plot_slices(
         raise ValueError(f"`axis` must be 0, 1 or 2. Received: axis={axis!r}.")
     size = volume.shape[axis]
     if positions is None:
-        positions = np.unique(np.linspace(0, size - 1, NUM_SLICES + 2).round().astype(int)[1:-1])
+        evenly = np.linspace(0, size - 1, NUM_SLICES + 2).round().astype(int)[1:-1]
+        positions = np.unique(evenly).tolist()
     positions = [int(position) for position in positions]
     if not positions or not all(0 <= position < size for position in positions):
         raise ValueError(f"`positions` must be within 0 … {size - 1}. Received: {positions}.")
@@ -102,14 +104,15 @@ def plot_slices(
         inches = 9.6 * total[1] / total[0] + (0.1 if truth is None and not predictions else 0.4)
         ax = axes_or_new(None, figsize=(10, min(inches, TALLEST)))
     ax.add_patch(Rectangle((0, 0), *total, facecolor="black", zorder=-1))
-    gray = {"cmap": "gray", "vmin": volume.min(), "vmax": volume.max()}
-    style = {"color": "white", "fontsize": 9}
+    gray: dict[str, Any] = {"cmap": "gray", "vmin": volume.min(), "vmax": volume.max()}
+    style: dict[str, Any] = {"color": "white", "fontsize": 9}
     for row, (name, drawn) in enumerate(rows):
         bottom = (len(rows) - row - 1) * step[1] + gap
         for column, position in enumerate(positions):
             left = column * step[0] + gap
             extent = (left, left + width, bottom, bottom + height)
-            place = {"extent": extent, "origin": "lower", "interpolation": "antialiased"}
+            place: dict[str, Any] = {"extent": extent, "origin": "lower"}
+            place["interpolation"] = "antialiased"
             ax.imshow(volume.take(position, axis).T, **gray, **place)
             if drawn is not None:
                 flat = drawn.take(position, axis).T
@@ -124,8 +127,8 @@ def plot_slices(
             for x, letter in zip((gap / 2, gap * 1.5 + width), SIDES[across], strict=True):
                 ax.text(x, middle, letter, ha="center", va="center", **style)
         if name:
-            beside = {"rotation": 90, "ha": "right", "va": "center", "color": COLORS["ink"]}
-            ax.text(-gap / 2, middle, name, fontsize=10, **beside)
+            beside: dict[str, Any] = {"rotation": 90, "ha": "right", "va": "center"}
+            ax.text(-gap / 2, middle, name, fontsize=10, color=COLORS["ink"], **beside)
     if truth is not None or predictions:
         _add_legend(ax, has_errors=truth is not None and bool(predictions))
     ax.set(xlim=(0, total[0]), ylim=(0, total[1]))
@@ -221,19 +224,19 @@ def plot_surface(
         gray = np.clip((gray - low) / max(high - low, 1e-9), 0, 1)
         colors[is_cut] = (gray * (1 - CUT_SHADE * (1 - lit[is_cut])))[:, np.newaxis]
 
-    ax = axes_or_new(ax, figsize=(7, 6), subplot_kw={"projection": "3d"})
+    axes: Axes3D = axes_or_new(ax, figsize=(7, 6), subplot_kw={"projection": "3d"})
     # Lines of the same colour close the seams between triangles.
     style = {"facecolors": colors, "edgecolors": colors, "linewidths": 0.4}
-    ax.add_collection3d(Poly3DCollection(corners * size, **style))
+    axes.add_collection3d(Poly3DCollection(corners * size, **style))
     vertices *= size
     low, high = vertices.min(axis=0), vertices.max(axis=0)
-    ax.set(xlim=(low[0], high[0]), ylim=(low[1], high[1]), zlim=(low[2], high[2]))
+    axes.set(xlim=(low[0], high[0]), ylim=(low[1], high[1]), zlim=(low[2], high[2]))
     span = np.ptp(vertices @ np.transpose([right, up]), axis=0).max()  # as one sees it
-    ax.set_box_aspect(high - low, zoom=FILL * np.linalg.norm(high - low) / span)
-    ax.set_proj_type("ortho")
-    ax.view_init(elevation, azimuth)
-    ax.set_axis_off()
-    return ax
+    axes.set_box_aspect(high - low, zoom=FILL * np.linalg.norm(high - low) / span)
+    axes.set_proj_type("ortho")
+    axes.view_init(elevation, azimuth)
+    axes.set_axis_off()
+    return axes
 
 
 def _volume(name: str, values: np.ndarray) -> np.ndarray:
@@ -276,7 +279,8 @@ def _add_legend(ax: Axes, has_errors: bool) -> None:
     ]
     if has_errors:
         handles.append(Patch(facecolor=ERROR_COLOR, edgecolor=COLORS["muted"], label="wrong"))
-    place = {"loc": "upper center", "bbox_to_anchor": (0.5, 0), "borderaxespad": 0.3}
+    place: dict[str, Any] = {"loc": "upper center", "bbox_to_anchor": (0.5, 0)}
+    place["borderaxespad"] = 0.3
     ax.legend(handles=handles, ncols=len(handles), fontsize=10, **place)
 
 
@@ -309,7 +313,8 @@ def _surface(
     vertices, faces, *_ = marching_cubes(kept, level, gradient_direction="ascent")
     vertices = vertices.astype(float) - 1
     on_cut = np.zeros(len(vertices), bool)
-    for axis, (start, stop) in enumerate(() if box is None else box):
+    box = np.empty((0, 2), int) if box is None else box
+    for axis, (start, stop) in enumerate(box):
         beside = np.ones(len(vertices), bool)  # at the box, along the two other axes
         for other in {0, 1, 2} - {axis}:
             beside &= np.abs(vertices[:, other] - (box[other].sum() - 1) / 2) <= (

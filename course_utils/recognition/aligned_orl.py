@@ -40,7 +40,7 @@ def load_aligned_orl_faces(*, cache: Path | str | None = None) -> FaceDataset:
 
 def _key(photos: np.ndarray) -> str:
     """Changes with whatever the aligned faces depend on."""
-    digest = hashlib.sha256(np.ascontiguousarray(photos))
+    digest = hashlib.sha256(np.ascontiguousarray(photos).data)
     digest.update(Path(alignment.__file__).read_bytes())
     digest.update(alignment.dlib_version().encode())
     return digest.hexdigest()
@@ -76,6 +76,6 @@ def _read(path: Path) -> tuple[np.ndarray, np.ndarray] | None:
 
 
 def _checksum(chips: np.ndarray, kept: np.ndarray) -> str:
-    digest = hashlib.sha256(np.ascontiguousarray(chips))
-    digest.update(np.ascontiguousarray(kept))
+    digest = hashlib.sha256(np.ascontiguousarray(chips).data)
+    digest.update(np.ascontiguousarray(kept).data)
     return digest.hexdigest()

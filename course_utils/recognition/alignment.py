@@ -7,7 +7,8 @@ the nose) are dlib's. An encoder compares faces only if all of them were aligned
 import functools
 from dataclasses import dataclass
 from pathlib import Path
-from typing import NamedTuple
+from types import ModuleType
+from typing import Any, NamedTuple
 
 import numpy as np
 from PIL import Image
@@ -194,7 +195,7 @@ def _faces_at(pixels: np.ndarray, side: int) -> list[_Face]:
     return faces
 
 
-def _detect(pixels: np.ndarray):
+def _detect(pixels: np.ndarray) -> tuple[Any, Any, tuple[int, int]]:
     """dlib's rectangles and scores, and the border in pixels that was added at the top and left."""
     down, right = (round(BORDER * length) for length in pixels.shape[:2])
     bordered = np.pad(pixels, [(down, down), (right, right), (0, 0)], mode="edge")
@@ -240,7 +241,7 @@ def _cut_out(pixels: np.ndarray, box: tuple[float, ...], scale: float) -> np.nda
     return dlib.get_face_chip(around, landmarks, CHIP_SIZE, CHIP_PADDING)
 
 
-def _dlib():
+def _dlib() -> ModuleType:
     """The package dlib, imported when a photo is to be aligned, and not before."""
     try:
         import dlib
@@ -265,12 +266,12 @@ def dlib_version() -> str:
 
 
 @functools.cache
-def _detector():
+def _detector() -> Any:
     return _dlib().get_frontal_face_detector()
 
 
 @functools.cache
-def _landmark_predictor():
+def _landmark_predictor() -> Any:
     dlib = _dlib()
     folder = package_folder(
         "face_recognition_models", requirement=MODELS_REQUIREMENT, holds="the landmark model"

@@ -3,6 +3,7 @@
 from collections.abc import Sequence
 from pathlib import Path
 
+import keras
 import numpy as np
 from PIL import Image
 
@@ -46,9 +47,9 @@ class FaceEncoder:
     checksum = WEIGHTS_SHA256
     embedding_dim = EMBEDDING_DIM
 
-    def __init__(self, *, largest: bool = False):
+    def __init__(self, *, largest: bool = False) -> None:
         self.largest = largest
-        self._model = None
+        self._model: keras.Model | None = None
 
     def __call__(self, photos: Sequence[Photo]) -> np.ndarray:
         """The embeddings of photos that show one face each.

@@ -1,14 +1,18 @@
 """The thresholds that were calibrated for the published encoder, and the data they come from."""
 
 import json
+from typing import TYPE_CHECKING
 
 from course_utils.recognition.gallery import EncoderIdentity, Threshold
 from course_utils.weights import weights_folder
 
+if TYPE_CHECKING:
+    from course_utils.recognition.encoder import FaceEncoder
+
 THRESHOLDS_NAME = "face_encoder_thresholds.json"
 
 
-def calibrated_threshold(fmr: float, *, encoder: EncoderIdentity) -> Threshold:
+def calibrated_threshold(fmr: float, *, encoder: "EncoderIdentity | FaceEncoder") -> Threshold:
     """A first threshold for galleries of the published encoder, until you calibrate your own.
 
     It was set on the 40 people of the ORL faces: 36 men and 4 women in grey, frontal photos from

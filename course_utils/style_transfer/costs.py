@@ -1,10 +1,10 @@
 """What is descended: J(G) and its gradient on the pixels, for one content and any styles."""
 
 import functools
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from types import MappingProxyType
-from typing import NamedTuple
+from typing import Any, NamedTuple, TypeAlias
 
 import numpy as np
 import tensorflow as tf
@@ -18,6 +18,9 @@ CONTENT_LAYERS = MappingProxyType({"block4_conv2": 1.0})
 STYLE_LAYERS = MappingProxyType({f"block{block}_conv1": 0.2 for block in range(1, 6)})
 OUTSIDE = 100.0  # price of levels that no picture can show, below 0 and above 255
 SILENCE = 1e-12  # smallest cost that a silent layer may stand for: nothing is divided by 0
+
+Targets: TypeAlias = dict[str, Any]  # tensors, or layer → tensor: what `Objective` prepares
+Traced: TypeAlias = Callable[[tf.Tensor, Targets], tuple[tf.Tensor, tf.Tensor]]
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -73,7 +76,7 @@ class Costs:
     pooling: str = "max"
     weights: str | None = "hed"
 
-    def __post_init__(self):
+    def __post_init__(self) -> None:
         for name in ("alpha", "beta", "smoothness"):
             check_weight(name, getattr(self, name))
         if self.alpha == 0 and self.beta == 0:
@@ -120,7 +123,7 @@ class Costs:
                 "`style_weights` must have a weight for each style. "
                 f"Received: {len(weights)} weights for {num_styles} styles."
             )
-        return np.float32(weights) / np.float32(sum(weights))
+        return np.array(weights, dtype=np.float32) / np.float32(sum(weights))
 
     @property
     def smallest_side(self) -> int:
@@ -130,13 +133,14 @@ class Costs:
     @property
     def used_layers(self) -> tuple[tuple[str, ...], tuple[str, ...]]:
         """The layers that weigh anything: those of the content, those of the style."""
-        return tuple(
+        content, style = (
             tuple(name for name, weight in layers.items() if weight > 0 and price > 0)
             for layers, price in (
                 (self.content_layers, self.alpha),
                 (self.style_layers, self.beta),
             )
         )
+        return content, style
 
 
 class CostValues(NamedTuple):
@@ -181,11 +185,11 @@ class Objective:
         costs: Costs,
         *,
         mask: np.ndarray | None = None,
-    ):
+    ) -> None:
         content_layers, style_layers = costs.used_layers
         self._network = _network(content_layers, style_layers, costs.pooling, costs.weights)
         shares = costs.shares(len(styles))
-        targets: dict = {
+        targets: Targets = {
             "prices": tf.constant([costs.alpha, costs.beta, costs.smoothness], tf.float32),
             "content": {},
             "content_weights": {},
@@ -201,9 +205,9 @@ class Objective:
                 targets["content"][name] = activations
                 targets["content_weights"][name] = tf.constant(weight, tf.float32)
         if style_layers:
-            seen = [self._network.features(style) for style in styles]
+            seen_styles = [self._network.features(style) for style in styles]
             for name in style_layers:
-                grams = tf.concat([gram_matrix(features[name]) for features in seen], axis=0)
+                grams = tf.concat([gram_matrix(seen[name]) for seen in seen_styles], axis=0)
                 silence = gram_cost(grams, tf.zeros_like(grams)).numpy()
                 weights = costs.style_layers[name] * shares / np.maximum(silence, SILENCE)
                 targets["grams"][name] = grams
@@ -260,26 +264,32 @@ class Objective:
 class _Network:
     """The frozen network and the graph of the cost, which serve images of all sizes."""
 
-    def __init__(self, content_layers, style_layers, pooling, weights):
+    def __init__(
+        self,
+        content_layers: tuple[str, ...],
+        style_layers: tuple[str, ...],
+        pooling: str,
+        weights: str | None,
+    ) -> None:
         layers = list(dict.fromkeys((*content_layers, *style_layers)))
         self._model = build_vgg_features(layers, pooling=pooling, weights=weights)
-        self._functions: dict = {}
+        self._functions: dict[tuple[bool, int], Traced] = {}
 
     @property
     def smallest_side(self) -> int:
         """Pixels that an image needs for the deepest layer."""
         return self._model.get_layer("preprocessed").minimum_size
 
-    def features(self, image: np.ndarray) -> dict:
+    def features(self, image: np.ndarray) -> dict[str, tf.Tensor]:
         """Layer → activations of one image, shape (1, height, width, channels)."""
         return self._model(tf.constant(image[None], tf.float32))
 
-    def sizes(self, size: tuple[int, int]) -> dict:
+    def sizes(self, size: tuple[int, int]) -> dict[str, tuple[int, int]]:
         """Layer → height and width of its maps for an image of that size."""
         shapes = self._model.compute_output_shape((1, *size, 3))
-        return {name: tuple(shape[1:3]) for name, shape in shapes.items()}
+        return {name: (shape[1], shape[2]) for name, shape in shapes.items()}
 
-    def traced(self, targets: dict):
+    def traced(self, targets: Targets) -> Traced:
         """The function from pixels and targets to J, its parts and its gradient.
 
         It is traced once for images of any size: with a mask or without, for so many styles.
@@ -292,7 +302,7 @@ class _Network:
             self._functions[key] = tf.function(self._cost).get_concrete_function(pixels, specs)
         return self._functions[key]
 
-    def _cost(self, pixels, targets):
+    def _cost(self, pixels: tf.Tensor, targets: Targets) -> tuple[tf.Tensor, tf.Tensor]:
         with tf.GradientTape() as tape:
             tape.watch(pixels)
             possible = tf.clip_by_value(pixels, 0.0, 255.0)
@@ -313,32 +323,37 @@ class _Network:
 
 
 @functools.lru_cache(maxsize=4)  # a trunk takes 59 MB and a second to read
-def _network(content_layers, style_layers, pooling, weights) -> _Network:
+def _network(
+    content_layers: tuple[str, ...],
+    style_layers: tuple[str, ...],
+    pooling: str,
+    weights: str | None,
+) -> _Network:
     return _Network(content_layers, style_layers, pooling, weights)
 
 
-def _gram(features, mask):
+def _gram(features: tf.Tensor, mask: tf.Tensor | None) -> tf.Tensor:
     """The Gram matrix, or the one of the masked positions."""
     if mask is None:
         return gram_matrix(features)
     return gram_matrix(features * tf.sqrt(mask)) / tf.maximum(tf.reduce_mean(mask), 1e-6)
 
 
-def _mixed(pixels, targets):
+def _mixed(pixels: tf.Tensor, targets: Targets) -> tf.Tensor:
     """G, or where there is a mask C + mask · (G − C)."""
     if "mask" not in targets:
         return pixels
     return targets["base"] + targets["mask"] * (pixels - targets["base"])
 
 
-def _fitted(mask: np.ndarray, size: tuple[int, int]):
+def _fitted(mask: np.ndarray, size: tuple[int, int]) -> tf.Tensor:
     """A mask at the size of a layer's maps, each position the mean of its pixels."""
     image = Image.fromarray(np.asarray(mask, dtype=np.float32))
     small = image.resize((size[1], size[0]), Image.Resampling.BOX)
     return tf.constant(np.asarray(small)[None, :, :, None], tf.float32)
 
 
-def _of_any_size(tensor):
+def _of_any_size(tensor: tf.Tensor) -> tf.TensorSpec:
     """The specification of a tensor, height and width of maps left open."""
     if len(tensor.shape) != 4:
         return tf.TensorSpec(tensor.shape, tensor.dtype)

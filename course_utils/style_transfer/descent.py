@@ -5,6 +5,7 @@ import time
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 from numbers import Integral, Real
+from typing import Any, TypeAlias
 
 import keras
 import numpy as np
@@ -67,7 +68,7 @@ class Descent:
     seconds: float | None = None
     seed: int = 0
 
-    def __post_init__(self):
+    def __post_init__(self) -> None:
         if self.optimizer not in OPTIMIZERS:
             raise ValueError(
                 f'`optimizer` must be "l-bfgs" or "adam". Received: {self.optimizer!r}.'
@@ -107,8 +108,9 @@ class Stopped(Exception):
     """The descent is to end here; the argument says why."""
 
 
-Evaluate = Callable[[np.ndarray], tuple[CostValues, np.ndarray]]
-Note = Callable[[CostValues, np.ndarray], None]
+Evaluate: TypeAlias = Callable[[np.ndarray], tuple[CostValues, np.ndarray]]
+Note: TypeAlias = Callable[[CostValues, np.ndarray], None]
+Value: TypeAlias = Callable[[np.ndarray], tuple[float, np.ndarray]]
 
 
 def descend(
@@ -146,9 +148,10 @@ def descend(
 class _Best:
     """Evaluates, remembers the best image, and says when it is enough."""
 
-    def __init__(self, evaluate: Evaluate, descent: Descent, note: Note | None):
+    def __init__(self, evaluate: Evaluate, descent: Descent, note: Note | None) -> None:
         self._evaluate, self._descent, self._note = evaluate, descent, note
-        self.image, self._lowest = None, math.inf
+        self.image: np.ndarray | Any = None  # until the first evaluation
+        self._lowest = math.inf
         self._lows: list[float] = []
 
     def __call__(self, image: np.ndarray) -> tuple[float, np.ndarray]:
@@ -171,7 +174,7 @@ class _Best:
             raise Stopped("steps")
 
 
-def _lbfgs(evaluate: Callable, start: np.ndarray, descent: Descent) -> None:
+def _lbfgs(evaluate: Value, start: np.ndarray, descent: Descent) -> None:
     """SciPy's L-BFGS on the waves of the image."""
     waves = Waves(start.shape, descent.smoothing)
 
@@ -196,7 +199,7 @@ def _lbfgs(evaluate: Callable, start: np.ndarray, descent: Descent) -> None:
         )
 
 
-def _adam(evaluate: Callable, start: np.ndarray, descent: Descent) -> None:
+def _adam(evaluate: Value, start: np.ndarray, descent: Descent) -> None:
     """Adam, with Keras's own constants, on the waves of the image."""
     waves = Waves(start.shape, descent.smoothing)
     rate = descent.learning_rate / waves.scale
@@ -229,7 +232,7 @@ class Waves:
 
     scale = 255.0
 
-    def __init__(self, shape: tuple[int, int, int], power: float):
+    def __init__(self, shape: tuple[int, int, int], power: float) -> None:
         height, width, _ = shape
         frequencies = np.hypot(np.fft.fftfreq(height)[:, None], np.fft.rfftfreq(width)[None, :])
         periods = 1 / np.maximum(frequencies, 1 / max(height, width))
@@ -271,8 +274,9 @@ class Clock:
         seconds: How many there are; None for no end.
     """
 
-    def __init__(self, seconds: float | None):
-        self._seconds, self._started = seconds, None
+    def __init__(self, seconds: float | None) -> None:
+        self._seconds = seconds
+        self._started: float | None = None
 
     def read(self) -> float:
         """Seconds since the first reading.

@@ -3,7 +3,7 @@
 import functools
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
-from typing import NamedTuple
+from typing import Any, NamedTuple, TypeAlias
 
 import numpy as np
 from PIL import Image
@@ -89,6 +89,9 @@ class Moment:
         return self.render()
 
 
+Callback: TypeAlias = Callable[[Moment], bool | None]
+
+
 def transfer_style(
     content: Photo,
     style: Photo | Sequence[Photo],
@@ -98,7 +101,7 @@ def transfer_style(
     mask: np.ndarray | None = None,
     costs: Costs | None = None,
     descent: Descent | None = None,
-    callback: Callable[[Moment], bool | None] | None = None,
+    callback: Callback | None = None,
     progress: bool = False,
 ) -> StyledPicture:
     """Paints the content C in the style S: the generated image G of lowest cost.
@@ -159,7 +162,8 @@ def transfer_style(
             raise TypeError(f"`{name}` must be {kind.__name__}(…). Received: {value!r}.")
     longest = None if max_side is None else positive_integer("max_side", max_side)
     photo = fitted(read_photo(content), longest)
-    styles = [read_photo(each) for each in (style if isinstance(style, list | tuple) else [style])]
+    several: Sequence[Any] = style if isinstance(style, list | tuple) else [style]
+    styles = [read_photo(each) for each in several]
     if not styles:
         raise ValueError("`style` must be an image, or several. Received: an empty list.")
     costs.shares(len(styles))  # refuses weights for another number of styles
@@ -199,7 +203,8 @@ class _Easel:
     def paint(self, levels: list[_Level], record: "_Record") -> tuple[np.ndarray, str]:
         """G, uint8, and why it ended: one descent at each size, from coarse to fine."""
         size = levels[-1].size
-        image = shown = None
+        image: np.ndarray | Any = None  # until the first size is done
+        shown: np.ndarray | Any = None
         for level in levels:
             try:
                 objective = self._objective(level)
@@ -237,7 +242,8 @@ class _Easel:
             mixed = sum(share * each for share, each in zip(shares, palettes, strict=True))
             return min(content, mixed, key=lambda image: objective(image)[0].total)
         noise = np.random.default_rng(self.descent.seed).uniform(0, 255, content.shape)
-        return content + {"content": 0.0, "noise": 1.0}.get(start, start) * (noise - content)
+        share = {"content": 0.0, "noise": 1.0}[start] if isinstance(start, str) else start
+        return content + share * (noise - content)
 
     def _rendered(self, objective: Objective, pixels: np.ndarray) -> np.ndarray:
         return self._colored(objective.painted(pixels))
@@ -252,18 +258,22 @@ class _Easel:
 class _Record:
     """Notes each evaluation, tells who wants to know, and stops when it is time."""
 
-    def __init__(self, evaluations: int, descent: Descent, callback, progress: bool):
+    def __init__(
+        self, evaluations: int, descent: Descent, callback: Callback | None, progress: bool
+    ) -> None:
         self._clock, self._callback = Clock(descent.seconds), callback
-        self._rows: list[tuple] = []
+        self._rows: list[tuple[float, ...]] = []
         self._bar = tqdm(total=evaluations, desc="style transfer", disable=not progress)
 
     def __enter__(self) -> "_Record":
         return self
 
-    def __exit__(self, *exception) -> None:
+    def __exit__(self, *exception: object) -> None:
         self._bar.close()
 
-    def __call__(self, values: CostValues, pixels: np.ndarray, *, render: Callable) -> None:
+    def __call__(
+        self, values: CostValues, pixels: np.ndarray, *, render: Callable[[np.ndarray], np.ndarray]
+    ) -> None:
         seconds, (height, width) = self._clock.read(), pixels.shape[:2]
         self._rows.append((*values, seconds, height))
         self._bar.set_postfix_str(f"{width} × {height}, J = {values.total:.3g}", refresh=False)
@@ -283,7 +293,8 @@ class _Record:
     def history(self) -> CostHistory:
         """All that was noted, as arrays."""
         columns = np.array(self._rows, dtype=np.float64).reshape(-1, 6).T
-        return CostHistory(*columns[:5], heights=columns[5].astype(int))
+        total, content, style, variation, seconds, heights = columns
+        return CostHistory(total, content, style, variation, seconds, heights.astype(int))
 
 
 def _levels(

@@ -3,6 +3,7 @@
 from dataclasses import dataclass
 
 import numpy as np
+from numpy.typing import ArrayLike
 
 LUMINANCE = (0.299, 0.587, 0.114)  # of R, G, B: ITU-R BT.601
 WINDOW = 0.25  # standard deviation of the weights around a patch's centre, as a share of its side
@@ -30,7 +31,11 @@ class UnitAgreement:
 
 
 def unit_agreement(
-    properties, *, groups=None, num_resamples: int = 200, seed: int = 0
+    properties: ArrayLike,
+    *,
+    groups: ArrayLike | None = None,
+    num_resamples: int = 200,
+    seed: int = 0,
 ) -> UnitAgreement:
     """How much a unit's patches agree in a property: the intraclass correlation.
 
@@ -74,12 +79,12 @@ def unit_agreement(
         )
     if num_resamples < 1:
         raise ValueError(f"`num_resamples` must be positive. Received: {num_resamples}.")
-    exists = ~np.isnan(values).any(axis=2)
-    groups = np.zeros(exists.shape, np.int64) if groups is None else np.asarray(groups)
-    if groups.shape != exists.shape:
-        raise ValueError(f"`groups` must have shape {exists.shape}. Received: {groups.shape}.")
+    exists = np.logical_not(np.isnan(values).any(axis=2))
+    group_of = np.zeros(exists.shape, np.int64) if groups is None else np.asarray(groups)
+    if group_of.shape != exists.shape:
+        raise ValueError(f"`groups` must have shape {exists.shape}. Received: {group_of.shape}.")
     counts = exists.sum(axis=1) >= 2
-    values, exists, groups = values[counts], exists[counts], groups[counts]
+    values, exists, group_of = values[counts], exists[counts], group_of[counts]
     if len(values) < 2:
         raise ValueError(
             f"At least two units must have two patches each. Received: {len(values)} of "
@@ -87,16 +92,16 @@ def unit_agreement(
         )
     # Distances from one patch: exact for equal patches, and no digits lost far from 0.
     flat = values[exists] - values[exists][0]
-    groups = groups[exists]
+    group_of = group_of[exists]
     counts = exists.sum(axis=1)
-    in_order = np.argsort(groups, kind="stable")
+    in_order = np.argsort(group_of, kind="stable")
     rng = np.random.default_rng(seed)
     resampled, shuffled = [], []
     for _ in range(num_resamples):
         copies = np.bincount(rng.integers(len(counts), size=len(counts)), minlength=len(counts))
         resampled.append(_agreement(flat, counts, copies))
         dealt = np.empty_like(in_order)
-        dealt[in_order] = np.lexsort((rng.random(len(flat)), groups))
+        dealt[in_order] = np.lexsort((rng.random(len(flat)), group_of))
         shuffled.append(_agreement(flat[dealt], counts))
     if len(counts) == 2:  # resamples hold both units or one alone: nothing varies
         resampled = []

@@ -11,17 +11,20 @@ any decision can be asked about. For two faces it is the distance of their embed
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from typing import TypeAlias
 
 import keras
 import numpy as np
 import tensorflow as tf
+from numpy.typing import ArrayLike
 
 from course_utils.shapes import positive_integer
+from course_utils.tensors import Tensor
 
 WINDOWS_PER_SIDE = 8  # along the shorter side, if no window is asked for
 DELETED_FRACTIONS = tuple(tenths / 10 for tenths in range(11))
 
-Color = float | Sequence[float]
+Color: TypeAlias = float | Sequence[float]
 
 
 @dataclass(frozen=True, eq=False)
@@ -57,7 +60,7 @@ class OcclusionMap:
 
 
 def occlusion_map(
-    function: Callable,
+    function: Callable[..., Tensor],
     image: np.ndarray,
     *,
     window: int | tuple[int, int] | None = None,
@@ -142,7 +145,7 @@ def occlusion_map(
 
 
 def saliency_map(
-    function: Callable,
+    function: Callable[..., Tensor],
     image: np.ndarray,
     *,
     samples: int = 16,
@@ -209,7 +212,7 @@ def saliency_map(
 
 
 def deletion_curve(
-    function: Callable,
+    function: Callable[..., Tensor],
     image: np.ndarray,
     importance: np.ndarray,
     *,
@@ -296,7 +299,7 @@ def _covers(starts: np.ndarray, window: int) -> np.ndarray:
 
 
 def _values_of_copies(
-    function: Callable,
+    function: Callable[..., Tensor],
     image: np.ndarray,
     cover: Callable[[np.ndarray, int], None],
     num_copies: int,
@@ -316,7 +319,7 @@ def _values_of_copies(
     return values
 
 
-def _gradients(function: Callable, images: np.ndarray) -> np.ndarray:
+def _gradients(function: Callable[..., Tensor], images: np.ndarray) -> np.ndarray:
     """The gradient of each image's value with respect to that image, in the shape of `images`."""
     images = tf.convert_to_tensor(images)
     with tf.GradientTape() as tape:
@@ -339,7 +342,7 @@ def _gradients(function: Callable, images: np.ndarray) -> np.ndarray:
     return gradients
 
 
-def _checked_values(returned, num_images: int) -> np.ndarray:
+def _checked_values(returned: Tensor, num_images: int) -> np.ndarray:
     """What `function` returned as float64, shape (num_images,)."""
     expected = f"`function` must return one finite number for each image, shape ({num_images},)."
     try:
@@ -355,7 +358,7 @@ def _checked_values(returned, num_images: int) -> np.ndarray:
     return values
 
 
-def _checked_image(function: Callable, image: np.ndarray) -> np.ndarray:
+def _checked_image(function: Callable[..., Tensor], image: np.ndarray) -> np.ndarray:
     """The image as a float32 array, after both arguments were checked."""
     if not callable(function):
         raise TypeError(
@@ -391,7 +394,7 @@ def _checked_fill(fill: Color | None, image: np.ndarray) -> np.ndarray:
     return np.broadcast_to(color, (channels,))
 
 
-def _real_array(name: str, values) -> np.ndarray:
+def _real_array(name: str, values: ArrayLike) -> np.ndarray:
     """The values as float64."""
     array = np.asarray(values)
     if array.dtype.kind not in "biuf" and array.dtype.name != "bfloat16":

@@ -50,7 +50,7 @@ class Ascent:
     total_variation: float = 0.0
     seed: int = 0
 
-    def __post_init__(self):
+    def __post_init__(self) -> None:
         for name in ("steps", "jitter", "seed"):
             value = getattr(self, name)
             if not isinstance(value, Integral):
@@ -175,7 +175,7 @@ def _climb(
     """The images of some units and their activations, all in one batch."""
     low, high = float(value_range[0]), float(value_range[1])
     num_units, channels = len(units), model.input_shape[-1]
-    canvas = tuple(side + 2 * ascent.jitter for side in size)
+    canvas = size[0] + 2 * ascent.jitter, size[1] + 2 * ascent.jitter
     amplitudes = _amplitudes(canvas, ascent.decay)
     colors = PHOTO_COLORS if channels == 3 else np.eye(channels)
     colors = tf.constant(colors, tf.float32)
@@ -189,13 +189,13 @@ def _climb(
     optimizer = keras.optimizers.Adam(float(ascent.learning_rate), epsilon=EPSILON)
     chosen = tf.one_hot(units, model.output_shape[-1])
 
-    def painted():
+    def painted() -> tf.Tensor:
         waves = tf.complex(spectrum[..., 0], spectrum[..., 1]) * amplitudes
         planes = tf.signal.irfft2d(waves, canvas) / PLANE_SCALE
         pixels = tf.einsum("ucyx,dc->uyxd", planes, colors)
         return low + (high - low) * tf.sigmoid(pixels)
 
-    def step(top, left):
+    def step(top: tf.Tensor, left: tf.Tensor) -> tf.Tensor:
         with tf.GradientTape() as tape:
             seen = tf.slice(painted(), (0, top, left, 0), (num_units, *size, channels))
             maps = tf.cast(model(seen, training=False), tf.float32)
@@ -270,7 +270,7 @@ def _checked_size(model: keras.Model, image_size: tuple[int, int] | None) -> tup
     """The size of the pictures: the model's, or the one that is asked for if it takes any."""
     own = model.input_shape[1:3]
     if image_size is None:
-        return tuple(side or 96 for side in own)
+        return own[0] or 96, own[1] or 96
     if np.shape(image_size) != (2,):
         raise ValueError(f"`image_size` must be (height, width). Received: {image_size}.")
     if not all(isinstance(side, Integral) for side in image_size):
@@ -280,4 +280,4 @@ def _checked_size(model: keras.Model, image_size: tuple[int, int] | None) -> tup
         raise ValueError(
             f"`image_size` must fit the model, which takes {own}. Received: {image_size}."
         )
-    return size
+    return size[0], size[1]

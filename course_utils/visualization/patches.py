@@ -8,6 +8,7 @@ import numpy as np
 from keras import ops
 from tqdm import tqdm
 
+from course_utils.tensors import Tensor
 from course_utils.visualization.receptive_fields import (
     ReceptiveField,
     layer_output,
@@ -203,7 +204,7 @@ def top_patches(
 
 
 def _strongest_places(
-    maps, num_places: int, field: ReceptiveField, image_size: tuple[int, int] | None
+    maps: Tensor, num_places: int, field: ReceptiveField, image_size: tuple[int, int] | None
 ) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
     """The strongest places of maps: values, rows, columns, each (batch, num_places, channels).
 
@@ -245,13 +246,16 @@ def _strongest_places(
                 )
             ]
             maps = ops.where(ops.logical_and(*is_near), -np.inf, maps)
-    return tuple(np.stack(each, axis=1) for each in zip(*found, strict=True))
+    values, rows, columns = (np.stack(each, axis=1) for each in zip(*found, strict=True))
+    return values, rows, columns
 
 
 class _Best:
     """The strongest places of one layer so far."""
 
-    def __init__(self, num_channels: int, units: Sequence[int] | None, patches: int, layer: str):
+    def __init__(
+        self, num_channels: int, units: Sequence[int] | None, patches: int, layer: str
+    ) -> None:
         self.layer = layer
         self.units = np.arange(num_channels) if units is None else np.array(list(units))
         is_known = self.units.dtype.kind in "iu" and np.isin(self.units, np.arange(num_channels))
@@ -265,7 +269,9 @@ class _Best:
         self.values = np.empty(shape, np.float32)
         self.places = np.empty((*shape, 3), np.int64)  # image, row, column
 
-    def merge(self, values, rows, columns, first_image: int) -> None:
+    def merge(
+        self, values: np.ndarray, rows: np.ndarray, columns: np.ndarray, first_image: int
+    ) -> None:
         """Takes what a batch found: arrays (batch, n, channels); keeps the k strongest of all."""
         images = first_image + np.arange(len(values))[:, None, None]
         found = np.stack([np.broadcast_to(images, rows.shape), rows, columns], axis=-1)
@@ -293,9 +299,9 @@ class _Best:
         images, positions = places[..., 0], places[..., 1:]
         images[:, exists.shape[1] :] = -1
         boxes = np.zeros((*images.shape, 4), np.int64)
-        sizes = np.array(sizes)
+        size_of_image = np.array(sizes)
         for size, field_of in fields.items():
-            here = (images >= 0) & (sizes[images] == size).all(axis=-1)
+            here = (images >= 0) & (size_of_image[images] == size).all(axis=-1)
             boxes[here] = field_of[self.layer].boxes(positions[here])
         return TopPatches(self.layer, self.units, values, images, positions, boxes)
 
@@ -303,7 +309,7 @@ class _Best:
 class _Searching:
     """From a batch of images to the strongest places of each layer."""
 
-    def __init__(self, model: keras.Model, names: list[str], per_image: int, inside: bool):
+    def __init__(self, model: keras.Model, names: list[str], per_image: int, inside: bool) -> None:
         if not names or len(set(names)) < len(names):
             raise ValueError(
                 f"`layer` must name layers of the model, each once. Received: {names}."
@@ -337,7 +343,9 @@ class _Searching:
         ]
 
 
-def _checked(images, model: keras.Model, progress: bool) -> Iterator[np.ndarray]:
+def _checked(
+    images: Iterable[np.ndarray], model: keras.Model, progress: bool
+) -> Iterator[np.ndarray]:
     """The images one by one, each compared with what the model takes."""
     if isinstance(images, Mapping):
         raise TypeError("`images` must be a sequence. Received a dict: give list(photos.values()).")
@@ -356,7 +364,7 @@ def _checked(images, model: keras.Model, progress: bool) -> Iterator[np.ndarray]
         yield image.astype(np.float32)  # a copy: a generator may fill one array again and again
 
 
-def _check_numbers(maps, layer: str, first_image: int) -> None:
+def _check_numbers(maps: Tensor, layer: str, first_image: int) -> None:
     """Refuses NaN wherever it is: a maximum may pass it over."""
     are_numbers = ops.all(ops.less(maps, np.inf), axis=tuple(range(1, len(maps.shape))))
     are_numbers = ops.convert_to_numpy(are_numbers)

@@ -3,11 +3,12 @@
 import difflib
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import NamedTuple
+from typing import Any, NamedTuple, TypeAlias
 
 import keras
 import numpy as np
 from keras import layers
+from numpy.typing import ArrayLike
 
 # A layer class of our own joins by the class attribute `is_pointwise = True`.
 POINTWISE = (
@@ -71,7 +72,7 @@ class ReceptiveField:
     stride: tuple[int, int]
     offset: tuple[int, int]
 
-    def boxes(self, positions: np.ndarray | Sequence) -> np.ndarray:
+    def boxes(self, positions: ArrayLike) -> np.ndarray:
         """The box of pixels that each position sees.
 
         Args:
@@ -136,6 +137,10 @@ class _Axis(NamedTuple):
         return self._replace(stride=0, first=self.begin, last=self.end, length=1)
 
 
+Axes: TypeAlias = tuple[_Axis, ...]  # rows and columns
+Node: TypeAlias = Any  # a layer's call: Keras's own class, which is not public
+
+
 def receptive_field(
     model: keras.Model, layer: str, image_size: tuple[int, int] | None = None
 ) -> ReceptiveField:
@@ -194,7 +199,7 @@ def receptive_field(
     )
 
 
-def layer_output(model: keras.Model, layer: str):
+def layer_output(model: keras.Model, layer: str) -> keras.KerasTensor:
     """The symbolic output of a layer as this model calls it.
 
     `model.get_layer(layer).output` is another where several models share the layer.
@@ -215,7 +220,7 @@ def layer_output(model: keras.Model, layer: str):
     return _output_of(layer, model, _nodes_before(model.outputs, {id(model.inputs[0])}))
 
 
-def _check_model(model) -> None:
+def _check_model(model: keras.Model) -> None:
     inputs = getattr(model, "inputs", None)
     if not inputs or not getattr(model, "outputs", None):
         raise ValueError(
@@ -240,7 +245,7 @@ def _image_size(model: keras.Model, image_size: Sequence[int] | None) -> tuple[i
         return built_for
     if not all(isinstance(size, int | np.integer) for size in image_size):
         raise TypeError(f"`image_size` must be integers. Received: image_size={image_size}.")
-    sizes = tuple(int(size) for size in image_size)
+    sizes: tuple[int, ...] = tuple(int(size) for size in image_size)
     fits = len(sizes) == 2 and all(
         size > 0 and fixed in (None, size) for size, fixed in zip(sizes, built_for, strict=True)
     )
@@ -249,10 +254,11 @@ def _image_size(model: keras.Model, image_size: Sequence[int] | None) -> tuple[i
             "`image_size` must be (height, width), as the model takes them, or None. "
             f"Received: image_size={sizes}, and a model for {model.inputs[0].shape}."
         )
-    return sizes
+    height, width = sizes
+    return height, width
 
 
-def _output_of(name: str, model: keras.Model, nodes: list):
+def _output_of(name: str, model: keras.Model, nodes: list[Node]) -> keras.KerasTensor:
     """The tensor that comes out of the layer of this name."""
     names = [layer.name for layer in model.layers]
     if name not in names:
@@ -272,7 +278,7 @@ def _output_of(name: str, model: keras.Model, nodes: list):
     return calls[0].output_tensors[0]
 
 
-def _nodes_before(tensors: Sequence, known: set[int]) -> list:
+def _nodes_before(tensors: Sequence[keras.KerasTensor], known: set[int]) -> list[Node]:
     """The calls that lead to the tensors, each once, after those whose results it takes.
 
     Without recursion: a deep network would exceed Python's limit.
@@ -294,7 +300,7 @@ def _nodes_before(tensors: Sequence, known: set[int]) -> list:
     return ordered
 
 
-def _field(target, images, axes: tuple[_Axis, ...]) -> tuple[_Axis, ...]:
+def _field(target: keras.KerasTensor, images: keras.KerasTensor, axes: Axes) -> Axes:
     """What the target sees, from what `images` see. Each tensor between them is visited once."""
     fields = {id(images): axes}
     for node in _nodes_before([target], set(fields)):
@@ -308,7 +314,7 @@ def _field(target, images, axes: tuple[_Axis, ...]) -> tuple[_Axis, ...]:
     return fields[id(target)]
 
 
-def _after(node, inputs: list[tuple[_Axis, ...]]) -> tuple[_Axis, ...]:
+def _after(node: Node, inputs: list[Axes]) -> Axes:
     """What the result of one call sees, from what its inputs see."""
     operation = node.operation
     if getattr(operation, "data_format", None) == "channels_first":
@@ -343,7 +349,7 @@ def _after(node, inputs: list[tuple[_Axis, ...]]) -> tuple[_Axis, ...]:
     raise _unknown(operation)
 
 
-def _is_pointwise(operation, rank: int) -> bool:
+def _is_pointwise(operation: keras.Operation, rank: int) -> bool:
     """Whether a position of the result depends on that position alone."""
     if isinstance(operation, POINTWISE_ALONG_CHANNELS):
         axis = operation.axis
@@ -352,7 +358,7 @@ def _is_pointwise(operation, rank: int) -> bool:
     return isinstance(operation, POINTWISE) or getattr(type(operation), "is_pointwise", False)
 
 
-def _is_pad(operation) -> bool:
+def _is_pad(operation: keras.Operation) -> bool:
     """`keras.ops.pad` with a constant: a reflected border would show pixels outside the box."""
     return (
         not isinstance(operation, keras.Layer)
@@ -361,7 +367,9 @@ def _is_pad(operation) -> bool:
     )
 
 
-def _slid(axes, kernels, dilations, operation) -> tuple[_Axis, ...]:
+def _slid(
+    axes: Axes, kernels: Sequence[int], dilations: Sequence[int], operation: keras.Operation
+) -> Axes:
     """What the windows of a convolution or a pooling see."""
     found = []
     for axis, kernel, dilation, step in zip(
@@ -375,16 +383,19 @@ def _slid(axes, kernels, dilations, operation) -> tuple[_Axis, ...]:
     return tuple(found)
 
 
-def _padded(axes, pairs) -> tuple[_Axis, ...]:
-    return tuple(axis.windows(1, 1, tuple(pair)) for axis, pair in zip(axes, pairs, strict=True))
+def _padded(axes: Axes, pairs: Sequence[tuple[int, int]]) -> Axes:
+    return tuple(
+        axis.windows(1, 1, (before, after))
+        for axis, (before, after) in zip(axes, pairs, strict=True)
+    )
 
 
-def _merged(operation, inputs: list[tuple[_Axis, ...]]) -> tuple[_Axis, ...]:
+def _merged(operation: keras.Operation, inputs: list[Axes]) -> Axes:
     """The hull of what the branches see. Where one sees the whole image, so does the result."""
     found = []
     for axes in zip(*inputs, strict=True):
         if any(axis.stride == 0 for axis in axes):
-            axes = [axis.all_positions() for axis in axes]
+            axes = tuple(axis.all_positions() for axis in axes)
         if len({(axis.stride, axis.length) for axis in axes}) > 1:
             raise ValueError(
                 "Branches that meet must have one stride and one size. Received: strides "
@@ -401,7 +412,7 @@ def _merged(operation, inputs: list[tuple[_Axis, ...]]) -> tuple[_Axis, ...]:
     return tuple(found)
 
 
-def _unknown(operation) -> ValueError:
+def _unknown(operation: keras.Operation) -> ValueError:
     return ValueError(
         f"The receptive field of layer {operation.name!r} is unknown: it must be a convolution, a "
         "pooling, a padding, or work on each position alone (then give its class "

@@ -6,8 +6,10 @@ Random numbers are drawn a row for each stroke: more strokes are the same ones, 
 """
 
 import math
+from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import lru_cache
+from typing import TypeAlias
 
 import numpy as np
 from PIL import Image
@@ -15,7 +17,9 @@ from scipy import ndimage, sparse
 
 PERIOD = 256  # lattice points after which noise repeats
 SPLINE_DEVIATION = 0.479  # of a cubic B-spline through standard normal lattice points, in one axis
-Brush = tuple[str, int]  # "bristle", fine ridges, or "knife", flat slabs with a rim; and a seed
+Brush: TypeAlias = tuple[
+    str, int
+]  # "bristle", fine ridges, or "knife", flat slabs with a rim; and a seed
 PLAN_SIDE = 240  # pixels of a unit of the plan, however large the painting
 
 
@@ -117,7 +121,7 @@ def smooth_noise(
     return total / np.sqrt(power)
 
 
-def ramp(values: np.ndarray, stops: list[tuple[float, str]]) -> np.ndarray:
+def ramp(values: np.ndarray, stops: Sequence[tuple[float, str]]) -> np.ndarray:
     """Colours, shape (…, 3), between "#rrggbb" stops at rising positions."""
     places = [place for place, _ in stops]
     table = np.array([colour(code) for _, code in stops])

@@ -1,9 +1,14 @@
 """An abstract composition in the manner of the 1920s: circles, planes, checkers, crossing lines."""
 
+from collections.abc import Sequence
+from typing import TypeAlias
+
 import numpy as np
+from numpy.typing import ArrayLike
 
 from course_utils.data.painters.outlines import (
     FLOAT,
+    Box,
     Sheet,
     Stencil,
     bristles,
@@ -16,6 +21,8 @@ from course_utils.data.painters.outlines import (
     smoothstep,
 )
 
+Place: TypeAlias = tuple[float, float]  # across and down, as fractions
+Shades: TypeAlias = tuple[str, str]  # a colour: dark and light
 BLACK = ("17141c", "2c2533")
 RED = ("b3171c", "e2432b")
 VERMILION = ("d8421a", "f47a36")
@@ -181,13 +188,13 @@ def paint(height: int, width: int) -> np.ndarray:
 class _Painting:
     """The sheet, and how thick the paint lies on it."""
 
-    def __init__(self, sheet):
+    def __init__(self, sheet: Sheet) -> None:
         self.sheet = sheet
         self.relief = np.zeros(sheet.shape, FLOAT)
         self.marks = 0  # how many shapes there are: each is painted with another brush
         self.scale = np.array([sheet.shape[1], sheet.shape[0]]) / sheet.unit
 
-    def window(self, center, reach):
+    def window(self, center: Place, reach: float) -> tuple[Box, np.ndarray, np.ndarray]:
         """The part of the sheet at most `reach` from `center`, and the places in it from there."""
         rows, columns = self.sheet.shape
         reach = reach * self.sheet.unit + 3
@@ -200,7 +207,7 @@ class _Painting:
         y = self.sheet.y[box] - FLOAT((center[1] - 0.5) * self.scale[1])
         return box, x, y
 
-    def around(self, points, width):
+    def around(self, points: ArrayLike, width: float) -> Box:
         """The part of the sheet that a stroke of `width` along `points` reaches."""
         rows, columns = self.sheet.shape
         margin = width * self.sheet.unit + 3
@@ -211,12 +218,22 @@ class _Painting:
         across = np.clip([left, right], 0, columns).tolist()
         return slice(*down), slice(*across)
 
-    def soft(self, distance):
+    def soft(self, distance: np.ndarray) -> np.ndarray:
         """1 inside a shape (`distance` below 0), 0 outside, with an edge as of a hand."""
         edge = max(0.8 / self.sheet.unit, 0.0006)
         return smoothstep(edge, -edge, distance)
 
-    def lay(self, box, mask, colors, covering=1.0, *, angle=None, through=False, brush=None):
+    def lay(
+        self,
+        box: Box,
+        mask: np.ndarray,
+        colors: Shades,
+        covering: float = 1.0,
+        *,
+        angle: float | None = None,
+        through: bool = False,
+        brush: np.ndarray | None = None,
+    ) -> None:
         """Brush two colours, not quite mixed, on where `mask` is above 0."""
         self.marks += 1
         seed = 400 + self.marks % 7 * 10
@@ -237,7 +254,9 @@ class _Painting:
         height = strokes + 0.9 * smoothstep(0.05, 0.5, mask) * smoothstep(0.95, 0.5, mask)
         self.relief[box] += mask * (height - self.relief[box])
 
-    def polygon(self, corners, colors, covering, through):
+    def polygon(
+        self, corners: Sequence[Place], colors: Shades, covering: float, through: bool
+    ) -> None:
         """A plane with straight sides, darker or lighter towards one of them."""
         stencil = Stencil(self.sheet)
         stencil.polygon(corners)
@@ -246,7 +265,7 @@ class _Painting:
         box = self.around(corners, 0)
         self.lay(box, stencil.mask(box), colors, covering, angle=angle, through=through)
 
-    def circle(self, across, down, rings):
+    def circle(self, across: float, down: float, rings: Sequence[tuple[float, Shades]]) -> None:
         """Rings of colour, brushed round and round, in a glow."""
         reach = rings[0][0] * 1.45
         box, x, y = self.window((across, down), reach)
@@ -263,7 +282,7 @@ class _Painting:
             brush = brush + 0.55 * noise(r * 60 + 5 * sin, 2.6 * cos, seed + 6)
             self.lay(box, self.soft(r - radius + wobble), colors, 0.97, brush=brush)
 
-    def line(self, points, width, colors):
+    def line(self, points: Sequence[Place], width: float, colors: Shades) -> None:
         """A line drawn with a loaded brush: it swells, thins and runs dry."""
         places = curve(points, 30)
         t = np.linspace(0, 1, len(places))
@@ -274,7 +293,16 @@ class _Painting:
         box = self.around(places, width)
         self.lay(box, stencil.mask(box), colors, angle=angle)
 
-    def arc(self, across, down, radius, start, stop, width, colors):
+    def arc(
+        self,
+        across: float,
+        down: float,
+        radius: float,
+        start: float,
+        stop: float,
+        width: float,
+        colors: Shades,
+    ) -> None:
         """A part of a circle, thickest in the middle."""
         t = np.linspace(0, 1, 80)
         turn = 2 * np.pi * (start + (stop - start) * t)
@@ -285,7 +313,16 @@ class _Painting:
         box = self.around(places, width)
         self.lay(box, stencil.mask(box), colors)
 
-    def checkers(self, across, down, side, turn, columns, rows, fields):
+    def checkers(
+        self,
+        across: float,
+        down: float,
+        side: float,
+        turn: float,
+        columns: int,
+        rows: int,
+        fields: Sequence[Shades],
+    ) -> None:
         """A leaning board of fields, each painted by itself."""
         box, x, y = self.window((across, down), side * max(columns, rows))
         p = (x * np.cos(turn) + y * np.sin(turn)) / side + columns / 2
@@ -303,7 +340,7 @@ class _Painting:
             self.lay(box, mask, colors, 0.96, angle=turn + number * np.pi / 2)
 
 
-def _ground(painting):
+def _ground(painting: _Painting) -> None:
     """A warm ground, scumbled in short strokes, with clouds of thin colour."""
     sheet = painting.sheet
     x, y = sheet.x, sheet.y

@@ -1,6 +1,7 @@
 """A poppy field at sunset laid on with the palette knife: wide, thick, directional slabs."""
 
 from collections.abc import Iterator
+from typing import TypeAlias
 
 import numpy as np
 
@@ -21,6 +22,8 @@ from course_utils.data.painters.canvas import (
     working_plane,
 )
 from course_utils.data.painters.outlines import smoothstep
+
+Pair: TypeAlias = tuple[float, float]
 
 KNIFE, BRISTLE = ("knife", 60), ("bristle", 61)
 HORIZON = 0.36
@@ -122,7 +125,9 @@ def _plan(plane: Plane) -> tuple[np.ndarray, np.ndarray]:
     return colours, np.where(inside, lean, angles)
 
 
-def _slabs(plan: tuple, rows: np.ndarray, look: tuple[float, float, float]) -> Strokes:
+def _slabs(
+    plan: tuple[np.ndarray, np.ndarray], rows: np.ndarray, look: tuple[float, float, float]
+) -> Strokes:
     length, wide, body = look
     rows = rows[np.argsort(rows[:, 1] > HORIZON, kind="stable")]
     u, v, *rest = rows.T
@@ -205,7 +210,7 @@ def _places(rng: np.random.Generator) -> list[tuple[float, float, float]]:
     return places
 
 
-def _petals(at, radius, aspect, tilt, rng: np.random.Generator) -> Strokes:
+def _petals(at: Pair, radius: float, aspect: Pair, tilt: Pair, rng: np.random.Generator) -> Strokes:
     """Five petals, the back ones first: broad slabs outwards, then a few along the rim."""
     number = 9 if radius > 0.03 else 4 if radius > 0.015 else 2
     middles = 2 * np.pi * (np.arange(5) + 0.55 * rng.random(5) + rng.random()) / 5
@@ -229,7 +234,14 @@ def _petals(at, radius, aspect, tilt, rng: np.random.Generator) -> Strokes:
     return dabs
 
 
-def _dabs(rows: np.ndarray, at, aspect, out, turn, tilt=(0.72, 0.0)) -> Strokes:
+def _dabs(
+    rows: np.ndarray,
+    at: Pair,
+    aspect: Pair,
+    out: float | np.ndarray,
+    turn: float | np.ndarray,
+    tilt: Pair = (0.72, 0.0),
+) -> Strokes:
     """Dabs at distance `out` from a flower's middle, seen a little from the side."""
     turn = turn + 0 * rows[:, 0]
     flat, roll = tilt
@@ -248,7 +260,9 @@ def _dabs(rows: np.ndarray, at, aspect, out, turn, tilt=(0.72, 0.0)) -> Strokes:
     )
 
 
-def _heart(at, radius, aspect, tilt, rng: np.random.Generator) -> Iterator[tuple[Strokes, Brush]]:
+def _heart(
+    at: Pair, radius: float, aspect: Pair, tilt: Pair, rng: np.random.Generator
+) -> Iterator[tuple[Strokes, Brush]]:
     """The dark middle of a poppy: blotches, stamens, and the pale capsule."""
     for number, out, size, codes, brush in [
         (5, 0.13, (0.34, 0.20), ("#12060f", "#2b0a1e"), KNIFE),

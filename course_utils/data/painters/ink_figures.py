@@ -1,9 +1,19 @@
 """What stands in the ink-wash landscape: the great pine, the boat, the geese, the sun, the seal."""
 
 import numpy as np
+from numpy.typing import ArrayLike
 from scipy import ndimage
 
-from course_utils.data.painters.outlines import FLOAT, Stencil, cloud, curve, noise, rgb, smoothstep
+from course_utils.data.painters.outlines import (
+    FLOAT,
+    Sheet,
+    Stencil,
+    cloud,
+    curve,
+    noise,
+    rgb,
+    smoothstep,
+)
 
 PAPER = rgb("efe4cd")
 INK = rgb("14161a")
@@ -11,16 +21,16 @@ WASH = rgb("5b6670")  # thin ink is a little blue
 RED = rgb("b3261a")
 
 
-def ink(sheet, amount, color=INK):
+def ink(sheet: Sheet, amount: np.ndarray, color: np.ndarray = INK) -> None:
     """Lay ink on: `amount` 0 leaves the paper, 1 is the full ink."""
     sheet.glaze(np.clip(amount, 0, 1), color)
 
 
-def pine(sheet, rng):
+def pine(sheet: Sheet, rng: np.random.Generator) -> None:
     """The great pine on its rock, at the left in front."""
     root = np.array([0.0, 1.0])
 
-    def at(points):
+    def at(points: ArrayLike) -> np.ndarray:
         return root + np.asarray(points, float) * sheet.fraction
 
     x, y = sheet.x, sheet.y
@@ -79,11 +89,11 @@ def pine(sheet, rng):
     ink(sheet, needles.mask() * 0.95)
 
 
-def boat(sheet):
+def boat(sheet: Sheet) -> None:
     """A boat with a fisherman, and what the water mirrors of it."""
     here = np.array([0.62, 0.865])
 
-    def at(points):
+    def at(points: ArrayLike) -> np.ndarray:
         return here + np.asarray(points, float) * sheet.fraction
 
     mirror = Stencil(sheet)
@@ -108,7 +118,7 @@ def boat(sheet):
     ink(sheet, hull.mask() * (0.85 + 0.12 * noise(sheet.x * 90, sheet.y * 90, 141)))
 
 
-def geese(sheet):
+def geese(sheet: Sheet) -> None:
     """A skein of geese, far away."""
     stencil = Stencil(sheet)
     for i in range(9):
@@ -124,7 +134,7 @@ def geese(sheet):
     ink(sheet, stencil.mask())
 
 
-def sun_and_seal(sheet):
+def sun_and_seal(sheet: Sheet) -> None:
     """The only colour: a red sun behind the mist and a carved seal."""
     x = (sheet.u - 0.415) * sheet.shape[1] / sheet.unit
     y = (sheet.v - 0.145) * sheet.shape[0] / sheet.unit

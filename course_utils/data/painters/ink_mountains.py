@@ -69,7 +69,7 @@ def paint(height: int, width: int) -> np.ndarray:
 
 
 @cache
-def _crest(number):
+def _crest(number: int) -> tuple[np.ndarray, np.ndarray]:
     """Where the crest of a range is, and which side of its peak: two arrays, one value a place."""
     _tone, crag, _reach, floor, peaks = RANGES[number]
     bent = (
@@ -93,12 +93,12 @@ def _crest(number):
     return WATER + 0.02 - height - crag * rough, ndimage.gaussian_filter1d(side, 22)
 
 
-def _crest_at(u, number):
+def _crest_at(u: float | np.ndarray, number: int) -> np.ndarray:
     """How far down the crest of a range is, as part of the height, at `u` across."""
     return np.interp(u, PLACES, _crest(number)[0])
 
 
-def _paper(sheet):
+def _paper(sheet: Sheet) -> None:
     """Warm rice paper with fibres, put on the sheet."""
     tone = 0.030 * cloud(sheet.x * 3, sheet.y * 3, 80, 4) + 0.022 * cloud(
         sheet.x * 60, sheet.y * 60, 81, 3
@@ -115,7 +115,7 @@ def _paper(sheet):
         sheet.glaze(fibres.mask() * FLOAT(amount), color)
 
 
-def _texture_strokes(sheet, rng, number):
+def _texture_strokes(sheet: Sheet, rng: np.random.Generator, number: int) -> np.ndarray:
     """Hemp-fibre strokes that run down from the crest and from folds of the mountain."""
     stencil = Stencil(sheet)
     reach, peaks = RANGES[number][2], RANGES[number][4]
@@ -153,7 +153,7 @@ def _texture_strokes(sheet, rng, number):
     return stencil.mask()
 
 
-def _mountains(sheet, rng):
+def _mountains(sheet: Sheet, rng: np.random.Generator) -> None:
     """The ranges from far to near, each in the mist that hides the foot of the one behind."""
     x, y = sheet.x, sheet.y
     grain = cloud(x * 90, y * 90, 84, 3)
@@ -198,7 +198,7 @@ def _mountains(sheet, rng):
         _trees(sheet, rng, number, smoothstep(-0.010, 0.004, depth))
 
 
-def _trees(sheet, rng, number, ground):
+def _trees(sheet: Sheet, rng: np.random.Generator, number: int, ground: np.ndarray) -> None:
     """Moss dots and small pines along the crest of a range."""
     stencil, moss = Stencil(sheet), Stencil(sheet)
     tone, peaks = RANGES[number][0], RANGES[number][4]
@@ -232,7 +232,7 @@ def _trees(sheet, rng, number, ground):
     ink(sheet, np.maximum(stencil.mask(), moss.mask() * ground) * tone * 1.05)
 
 
-def _water(sheet, rng):
+def _water(sheet: Sheet, rng: np.random.Generator) -> None:
     """Ripples: thin level strokes in groups, on a wash that gathers towards the bottom."""
     x, y = sheet.x, sheet.y
     down = np.clip((sheet.v - WATER) / (1 - WATER), 0, 1)

@@ -1,8 +1,10 @@
 """Tools of the graphic painters: a sheet with coordinates, noise, masks to draw on, and strokes."""
 
 from functools import cache
+from typing import Any, TypeAlias
 
 import numpy as np
+from numpy.typing import ArrayLike
 from PIL import Image, ImageDraw
 
 FLOAT = np.float32
@@ -12,6 +14,8 @@ SMALLEST_SHEET = 256  # pixels: smaller pictures are painted at least this large
 LARGEST_SUPERSAMPLED = 1_000_000  # pixels: larger pictures are painted at their own size
 MOST_PIXELS = 400_000  # of the sheet of a small picture: a narrow strip is enlarged less
 STENCIL = 2  # a mask is drawn so many times larger than the sheet
+
+Box: TypeAlias = tuple[slice, slice]  # rows and columns of a part of the sheet
 
 
 class Sheet:
@@ -27,7 +31,7 @@ class Sheet:
         pixels: Float32 array, shape (*shape, 3), in [0, 1]: the paint.
     """
 
-    def __init__(self, height, width):
+    def __init__(self, height: int, width: int) -> None:
         for name, value in (("height", height), ("width", width)):
             if isinstance(value, bool) or not isinstance(value, int | np.integer) or value < 1:
                 raise ValueError(
@@ -50,15 +54,15 @@ class Sheet:
         self.y = (self.v - FLOAT(0.5)) * FLOAT(rows / self.unit)
         self.pixels = np.ones((rows, columns, 3), FLOAT)
 
-    def glaze(self, mask, color):
+    def glaze(self, mask: np.ndarray, color: ArrayLike) -> None:
         """Mix `color` (three numbers, or a picture) into the paint where `mask` is above 0."""
         self.pixels += mask[..., None] * (np.asarray(color, FLOAT) - self.pixels)
 
-    def multiply(self, factor):
+    def multiply(self, factor: np.ndarray) -> None:
         """Darken or lighten the paint by `factor`, an array of the sheet's shape."""
         self.pixels *= factor[..., None]
 
-    def finish(self):
+    def finish(self) -> np.ndarray:
         """The picture: the sheet reduced to the size asked for, uint8, shape (height, width, 3)."""
         rows, columns = (side // self.factor for side in self.shape)
         blocks = self.pixels.reshape(rows, self.factor, columns, self.factor, 3)
@@ -69,24 +73,24 @@ class Sheet:
 class Stencil:
     """A mask of a sheet to draw on. Points are fractions (across, down), widths parts of `unit`."""
 
-    def __init__(self, sheet):
+    def __init__(self, sheet: Sheet) -> None:
         rows, columns = sheet.shape
         self.side = np.array([columns, rows], float) * STENCIL
         self.unit = sheet.unit * STENCIL
         self.image = Image.new("L", (columns * STENCIL, rows * STENCIL))
         self.draw = ImageDraw.Draw(self.image)
 
-    def polygon(self, points, value=1.0):
+    def polygon(self, points: ArrayLike, value: float = 1.0) -> None:
         """Fill the polygon of `points`, shape (number, 2)."""
         pixels = np.asarray(points, float) * self.side
         self.draw.polygon(pixels.ravel().tolist(), fill=round(255 * value))
 
-    def disc(self, center, radius, value=1.0):
+    def disc(self, center: ArrayLike, radius: float, value: float = 1.0) -> None:
         """Fill a circle of `radius` (in parts of the shorter side) around `center`."""
         (x, y), r = np.asarray(center, float) * self.side, radius * self.unit
         self.draw.ellipse([x - r, y - r, x + r, y + r], fill=round(255 * value))
 
-    def stroke(self, points, widths, value=1.0):
+    def stroke(self, points: ArrayLike, widths: ArrayLike, value: float = 1.0) -> None:
         """A brush stroke along `points`; `widths` is one number or one for each point."""
         pixels = np.asarray(points, float) * self.side
         half = np.broadcast_to(np.asarray(widths, float) * self.unit / 2, len(pixels))
@@ -98,13 +102,13 @@ class Stencil:
         outline = np.concatenate([pixels + across, (pixels - across)[::-1]])
         self.draw.polygon(outline.ravel().tolist(), fill=round(255 * value))
 
-    def mask(self, box=None):
+    def mask(self, box: Box | None = None) -> np.ndarray:
         """The mask as float32 array, from 0 to 1: of the whole sheet, or of `box` (two slices)."""
         image = self.image
         if box is not None:
             rows, columns = box
-            edges = np.array([columns.start, rows.start, columns.stop, rows.stop]) * STENCIL
-            image = image.crop(tuple(int(edge) for edge in edges))
+            left, right = columns.start * STENCIL, columns.stop * STENCIL
+            image = image.crop((left, rows.start * STENCIL, right, rows.stop * STENCIL))
         return np.asarray(image.reduce(STENCIL), FLOAT) / FLOAT(255)
 
 
@@ -114,7 +118,7 @@ def smoothstep(low: float, high: float, values: np.ndarray) -> np.ndarray:
     return t * t * (3 - 2 * t)
 
 
-def hashed(ids, salt=0):
+def hashed(ids: ArrayLike, salt: int = 0) -> np.ndarray:
     """A random-looking float32 in [0, 1) for each whole number in `ids`."""
     h = np.asarray(ids).astype(np.uint32) * np.uint32(2654435761)
     h = h + np.uint32((salt * 40503 + 12345) * 2246822519 % 2**32)
@@ -125,14 +129,14 @@ def hashed(ids, salt=0):
 
 
 @cache
-def lattice(seed):
+def lattice(seed: int) -> np.ndarray:
     """The random values between which the noise of `seed` is drawn."""
     values = np.random.default_rng(seed).uniform(-1, 1, TABLE * TABLE).astype(FLOAT)
     values.setflags(write=False)
     return values
 
 
-def noise(x, y, seed):
+def noise(x: ArrayLike, y: ArrayLike, seed: int) -> np.ndarray:
     """Smooth noise in [−1, 1], about one bump for each step of 1 in `x` and `y`."""
     x, y = np.broadcast_arrays(np.asarray(x, FLOAT), np.asarray(y, FLOAT))
     shape, x, y = x.shape, x.ravel(), y.ravel()
@@ -143,7 +147,7 @@ def noise(x, y, seed):
     return out.reshape(shape)
 
 
-def interpolated(table, x, y):
+def interpolated(table: np.ndarray, x: np.ndarray, y: np.ndarray) -> np.ndarray:
     """The values of the periodic `table` between its lattice points."""
     left, top = np.floor(x), np.floor(y)
     a, b = x - left, y - top
@@ -158,9 +162,10 @@ def interpolated(table, x, y):
     return upper + b * (lower - upper)
 
 
-def cloud(x, y, seed, octaves=4):
+def cloud(x: np.ndarray, y: np.ndarray, seed: int, octaves: int = 4) -> np.ndarray:
     """Noise of several sizes, each half as large as the one before; about [−1, 1]."""
-    total, size, norm = 0, 1.0, 0.0
+    total: Any = 0  # an array after the first octave
+    size, norm = 1.0, 0.0
     for octave in range(octaves):
         total = total + size * noise(x, y, seed + 101 * octave)
         norm += size * size
@@ -170,7 +175,9 @@ def cloud(x, y, seed, octaves=4):
     return total / FLOAT(1.2 * norm**0.5)
 
 
-def bristles(x, y, angle, seed, fineness=1.0):
+def bristles(
+    x: np.ndarray, y: np.ndarray, angle: float | np.ndarray, seed: int, fineness: float = 1.0
+) -> np.ndarray:
     """The marks of a brush drawn at `angle`: long along it, fine across it; about [−1, 1]."""
     along = x * np.cos(angle) + y * np.sin(angle)
     across = y * np.cos(angle) - x * np.sin(angle)
@@ -182,7 +189,7 @@ def bristles(x, y, angle, seed, fineness=1.0):
     )
 
 
-def cells(x, y, seed, jitter=0.8):
+def cells(x: np.ndarray, y: np.ndarray, seed: int, jitter: float = 0.8) -> np.ndarray:
     """The nearest point of a jittered lattice of step 1 (a Voronoi cell): whole numbers."""
     column, row = np.floor(x).astype(np.int32), np.floor(y).astype(np.int32)
     nearest = np.full(np.shape(x), np.inf, FLOAT)
@@ -199,7 +206,7 @@ def cells(x, y, seed, jitter=0.8):
     return best
 
 
-def curve(points, number=40):
+def curve(points: ArrayLike, number: int = 40) -> np.ndarray:
     """A smooth curve through `points` (Catmull–Rom), `number` places for each step."""
     points = np.asarray(points, float)
     ends = np.concatenate([2 * points[:1] - points[1:2], points, 2 * points[-1:] - points[-2:-1]])
@@ -214,7 +221,7 @@ def curve(points, number=40):
     return np.concatenate([*pieces, points[-1:]])
 
 
-def rgb(*codes):
+def rgb(*codes: str) -> np.ndarray:
     """Colours as float32 in [0, 1] from codes such as "1f3a5f": one colour, or a row for each."""
     rows = [[int(code[i : i + 2], 16) / 255 for i in (0, 2, 4)] for code in codes]
     return np.array(rows if len(codes) > 1 else rows[0], FLOAT)

@@ -171,7 +171,13 @@ def _boat(plane: Plane, colours: np.ndarray) -> None:
     colours[hull] = colour("#7a2a4a")
 
 
-def _dots(canvas: tuple, plane: Plane, plan: tuple, rows: np.ndarray, look: tuple) -> None:
+def _dots(
+    canvas: tuple[ImageDraw.ImageDraw, ImageDraw.ImageDraw],
+    plane: Plane,
+    plan: tuple[np.ndarray, np.ndarray],
+    rows: np.ndarray,
+    look: tuple[float, float, float],
+) -> None:
     radius, scatter, pure = look
     u, v, *rest = rows.T
     wanted = sample(plan[0], u, v)

@@ -1,6 +1,9 @@
 """A leaded window: a sun with rays over hills, a river and poppies, in jewel-coloured glass."""
 
+from collections.abc import Sequence
+
 import numpy as np
+from numpy.typing import ArrayLike
 from scipy import ndimage
 
 from course_utils.data.painters.outlines import (
@@ -106,12 +109,12 @@ def paint(height: int, width: int) -> np.ndarray:
     return sheet.finish()
 
 
-def _pick(ids, salt, choices):
+def _pick(ids: np.ndarray, salt: int, choices: Sequence[int]) -> np.ndarray:
     """One of `choices` for each of `ids`, by chance."""
     return np.asarray(choices, np.int32)[(hashed(ids, salt) * len(choices)).astype(np.int32)]
 
 
-def _lay_out(sheet):
+def _lay_out(sheet: Sheet) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
     """Region, piece and kind of glass of every pixel: three whole-number arrays."""
     x = sheet.x + 0.010 * noise(sheet.x * 5, sheet.y * 5, 1)
     y = sheet.y + 0.010 * noise(sheet.x * 5, sheet.y * 5, 2)
@@ -130,7 +133,7 @@ def _lay_out(sheet):
     cool = np.array([GOLD, AMBER, TURQUOISE, COBALT, COBALT, VIOLET, TURQUOISE], np.int32)
     glass = np.where(ray % 2 == 0, warm[nearness], cool[nearness])
 
-    def put(where, number, pieces, kinds):
+    def put(where: np.ndarray, number: int, pieces: ArrayLike, kinds: ArrayLike) -> None:
         region[where] = number
         piece[where] = np.broadcast_to(pieces, sheet.shape)[where]
         glass[where] = np.broadcast_to(kinds, sheet.shape)[where]
@@ -176,15 +179,15 @@ def _lay_out(sheet):
     count = np.floor(along / spacing + np.where(np.rint(1 / spacing) % 2, 0.5, 0.0))
     count = count.astype(np.int32) + 200
     side = np.where(to_side < to_top, np.where(sheet.x < 0, 1, 2), np.where(sheet.y < 0, 3, 4))
-    kinds = np.array([COBALT, RUBY, COBALT, EMERALD], np.int32)[count % 4]
+    in_turn = np.array([COBALT, RUBY, COBALT, EMERALD], np.int32)[count % 4]
     border = np.minimum(to_side, to_top) < band
-    put(border, 50, side * 1000 + count, kinds)
+    put(border, 50, side * 1000 + count, in_turn)
     corner = (to_side < band) & (to_top < band)
     put(corner, 51, side, AMBER)
     return region, piece, glass
 
 
-def _lead(sheet, region, labels):
+def _lead(sheet: Sheet, region: np.ndarray, labels: np.ndarray) -> np.ndarray:
     """How deep in the lead each pixel lies: 1 in its middle, 0 at its edge, below 0 outside."""
     thin, thick = np.zeros(sheet.shape, bool), np.zeros(sheet.shape, bool)
     for numbers, lines in ((labels, thin), (region, thick)):
@@ -206,7 +209,7 @@ def _lead(sheet, region, labels):
     return np.maximum.reduce(depths)
 
 
-def _bubbles(sheet):
+def _bubbles(sheet: Sheet) -> np.ndarray:
     """Bubbles in the glass, stretched a little: a dark rim, and a light on one side."""
     x, y = sheet.x * 34 + 300, sheet.y * 26 + 300
     ids = np.floor(y).astype(np.int32) * 1024 + np.floor(x).astype(np.int32)

@@ -63,9 +63,9 @@ def paint(height: int, width: int) -> np.ndarray:
     painting[..., :3] = colour("#1a2c5c")
     bends = _bends(plan, angles)
     layers = [(900, 0.16, 0.040, 0.7), (2300, 0.105, 0.024, 0.9), (2900, 0.072, 0.0150, 1.1)]
-    for number, (count, *look) in enumerate(layers):
+    for number, (count, length, wide, body) in enumerate(layers):
         rows = spread(plan, count, seed=20 + number)
-        strokes = _strokes((colours, angles, bends, depth), rows, look)
+        strokes = _strokes((colours, angles, bends, depth), rows, (length, wide, body))
         paint_strokes(work, painting, strokes, BRUSH)
     rows = spread(plan, 1500, seed=30)  # the village is small
     rows[:, 1] = 0.79 + 0.19 * rows[:, 1]
@@ -205,7 +205,9 @@ def _bends(plane: Plane, angles: np.ndarray) -> np.ndarray:
     return np.clip(ndimage.gaussian_filter(turning, 1), -25, 25)
 
 
-def _strokes(plan: tuple, rows: np.ndarray, look: tuple[float, float, float]) -> Strokes:
+def _strokes(
+    plan: tuple[np.ndarray, ...], rows: np.ndarray, look: tuple[float, float, float]
+) -> Strokes:
     length, wide, body = look
     rows = rows[np.argsort(sample(plan[3], rows[:, 0], rows[:, 1]), kind="stable")]
     u, v, *rest = rows.T

@@ -1,6 +1,7 @@
 """A Japanese woodblock print: a great wave with claws of foam, a far mountain, Prussian blue."""
 
 import numpy as np
+from numpy.typing import ArrayLike
 from PIL import Image, ImageDraw
 
 from course_utils.data.painters.outlines import (
@@ -126,13 +127,13 @@ def paint(height: int, width: int) -> np.ndarray:
 class _Blocks:
     """The colour blocks and the key block of the print, drawn together."""
 
-    def __init__(self, sheet):
+    def __init__(self, sheet: Sheet) -> None:
         self.key, self.sky = Stencil(sheet), Stencil(sheet)
         rows, columns = sheet.shape
         self.image = Image.new("RGB", (columns * STENCIL, rows * STENCIL))
         self.draw = ImageDraw.Draw(self.image)
 
-    def shape(self, points, color, line=0.0):
+    def shape(self, points: ArrayLike, color: str, line: float = 0.0) -> None:
         """A flat shape, with an outline where `line` (its width) is above 0."""
         points = np.asarray(points, float)
         pixels = points * self.key.side
@@ -142,17 +143,17 @@ class _Blocks:
         if line:
             self.line(np.concatenate([points, points[:2]]), line)
 
-    def line(self, points, width):
+    def line(self, points: np.ndarray, width: float) -> None:
         """An outline that swells and thins, as a knife cuts it."""
         swell = 1 + 0.35 * np.sin(np.arange(len(points)) * 0.37)
         self.key.stroke(points, width * swell)
 
-    def colors(self):
+    def colors(self) -> np.ndarray:
         """The flat colours, float32, of the sheet's size."""
         return np.asarray(self.image.reduce(STENCIL), FLOAT) / FLOAT(255)
 
 
-def _ribbon(line, widths):
+def _ribbon(line: np.ndarray, widths: ArrayLike) -> np.ndarray:
     """The outline of a stroke along `line`, both in fractions of the sheet."""
     line = np.asarray(line, float) * DESIGN
     along = np.gradient(line, axis=0)
@@ -161,7 +162,7 @@ def _ribbon(line, widths):
     return np.concatenate([line + across, (line - across)[::-1]]) / DESIGN
 
 
-def _hook(foot, angle, size, curl, fat=0.42):
+def _hook(foot: ArrayLike, angle: float, size: float, curl: float, fat: float = 0.42) -> np.ndarray:
     """A claw of foam: from `foot` towards `angle` (0 right, π/2 down), bending by `curl`."""
     t = np.linspace(0, 1, 12)
     turn = angle + curl * t**1.3
@@ -170,7 +171,15 @@ def _hook(foot, angle, size, curl, fat=0.42):
     return _ribbon(line, fat * size * (1 - t) ** 0.75 * (0.75 + 0.6 * np.sin(np.pi * t)) + 0.001)
 
 
-def _claws(blocks, rng, foot, angle, size, side, depth=2):
+def _claws(
+    blocks: _Blocks,
+    rng: np.random.Generator,
+    foot: ArrayLike,
+    angle: float,
+    size: float,
+    side: int,
+    depth: int = 2,
+) -> None:
     """A claw with smaller claws on it, drawn from the smallest to the largest."""
     curl = side * rng.uniform(1.2, 2.0)
     if depth:
@@ -189,12 +198,21 @@ def _claws(blocks, rng, foot, angle, size, side, depth=2):
         blocks.shape(_hook(foot, angle + 0.12 * side, size * 0.62, curl * 0.8, 0.12), PALE)
 
 
-def _swell(blocks, rng, back, face, tongues, foam, size, start=0.50):
+def _swell(
+    blocks: _Blocks,
+    rng: np.random.Generator,
+    back: ArrayLike,
+    face: ArrayLike,
+    tongues: int,
+    foam: int,
+    size: float,
+    start: float = 0.50,
+) -> None:
     """A wave between two curves: tongues of colour, an outline, and foam along the lip."""
     back, face = curve(back, 30), curve(face, 30)
     number = len(back)
 
-    def between(share, first=0.0, last=1.0):
+    def between(share: ArrayLike, first: float = 0.0, last: float = 1.0) -> np.ndarray:
         rows = np.arange(int(first * (number - 1)), int(last * (number - 1)) + 1)
         share = np.broadcast_to(share, len(rows))[:, None]
         return back[rows] + share * (face[rows] - back[rows])
@@ -252,7 +270,7 @@ def _swell(blocks, rng, back, face, tongues, foam, size, start=0.50):
         blocks.line(back[row] + rng.normal(0, 0.05 * size, 2) + round_ / DESIGN, 0.0018)
 
 
-def _mountain(blocks):
+def _mountain(blocks: _Blocks) -> None:
     """The far mountain with its snow."""
     left = curve([(0.575, 0.765), (0.63, 0.725), (0.680, 0.655), (0.7195, 0.578)], 12)
     right = curve([(0.7405, 0.578), (0.785, 0.660), (0.835, 0.725), (0.91, 0.77)], 12)
@@ -263,19 +281,19 @@ def _mountain(blocks):
     blocks.shape(summit, FOAM, 0.0022)
 
 
-def _clouds(blocks):
+def _clouds(blocks: _Blocks) -> None:
     """Level bands of cloud with round ends."""
-    bands = ((0.62, 0.30, 0.22, 0.030), (0.72, 0.327, 0.20, 0.026), (0.86, 0.285, 0.20, 0.024))
-    bands += ((0.90, 0.455, 0.17, 0.026), (0.80, 0.478, 0.14, 0.022), (0.56, 0.520, 0.12, 0.024))
-    bands += ((0.64, 0.543, 0.11, 0.018), (0.97, 0.430, 0.10, 0.020), (0.95, 0.10, 0.16, 0.026))
-    bands += ((0.84, 0.124, 0.13, 0.022),)
+    bands = [(0.62, 0.30, 0.22, 0.030), (0.72, 0.327, 0.20, 0.026), (0.86, 0.285, 0.20, 0.024)]
+    bands += [(0.90, 0.455, 0.17, 0.026), (0.80, 0.478, 0.14, 0.022), (0.56, 0.520, 0.12, 0.024)]
+    bands += [(0.64, 0.543, 0.11, 0.018), (0.97, 0.430, 0.10, 0.020), (0.95, 0.10, 0.16, 0.026)]
+    bands += [(0.84, 0.124, 0.13, 0.022)]
     t = np.linspace(-1, 1, 41)
     for across, down, half, thick in bands:
         line = np.stack([across + half * t, down + 0.003 * np.sin(5 * t)], axis=1)
         blocks.shape(_ribbon(line, thick * (1 - t**20) ** 0.5 + 0.0005), CLOUD)
 
 
-def _spray(blocks, rng):
+def _spray(blocks: _Blocks, rng: np.random.Generator) -> None:
     """Drops thrown off the crest."""
     for _ in range(330):
         turn, far = rng.uniform(-1.5, 1.1), rng.exponential(0.085)
@@ -288,7 +306,7 @@ def _spray(blocks, rng):
         blocks.shape(center + drop, FOAM, 0.0014 if radius > 0.0040 else 0)
 
 
-def _print_blocks(sheet, blocks, shades):
+def _print_blocks(sheet: Sheet, blocks: _Blocks, shades: np.ndarray) -> None:
     """Print: gradation, wood grain and the marks of the rubbing pad, then the key block."""
     x, y = sheet.x, sheet.y
     colors = blocks.colors()

@@ -3,6 +3,7 @@
 import os
 import unicodedata
 from collections.abc import Callable
+from typing import Any
 
 import numpy as np
 
@@ -86,7 +87,9 @@ def as_embeddings(argument: str, values: np.ndarray, dim: int) -> np.ndarray:
     return np.atleast_2d(values).astype(np.float32, copy=False)
 
 
-def embeddings_of(argument: str, items: object, dim: int, encoder: Callable | None) -> np.ndarray:
+def embeddings_of(
+    argument: str, items: Any, dim: int, encoder: Callable[..., np.ndarray] | None
+) -> np.ndarray:
     """Embeddings of what was given, photos or embeddings.
 
     Args:

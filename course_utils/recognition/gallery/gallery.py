@@ -7,6 +7,7 @@ from collections.abc import Callable
 from itertools import islice
 from pathlib import Path
 from types import MappingProxyType
+from typing import Any
 
 import numpy as np
 
@@ -72,7 +73,7 @@ class Gallery:
 
     def __init__(
         self,
-        encoder: EncoderIdentity | Callable,
+        encoder: EncoderIdentity | Callable[..., np.ndarray],
         *,
         rule: str = "nearest",
         threshold: Threshold | None = None,
@@ -84,7 +85,9 @@ class Gallery:
             self.threshold = threshold
 
     @classmethod
-    def load(cls, path: Path | str, encoder: EncoderIdentity | Callable | None = None) -> "Gallery":
+    def load(
+        cls, path: Path | str, encoder: EncoderIdentity | Callable[..., np.ndarray] | None = None
+    ) -> "Gallery":
         """Reads a gallery from a file and verifies all of it.
 
         Args:
@@ -111,7 +114,11 @@ class Gallery:
 
     @classmethod
     def open(
-        cls, path: Path | str, encoder: EncoderIdentity | Callable, *, rule: str | None = None
+        cls,
+        path: Path | str,
+        encoder: EncoderIdentity | Callable[..., np.ndarray],
+        *,
+        rule: str | None = None,
     ) -> "Gallery":
         """The gallery of a file; a new, empty one if there is no file yet. It writes nothing.
 
@@ -160,7 +167,7 @@ class Gallery:
         self._contents.threshold_changed = True
 
     @property
-    def people(self) -> MappingProxyType:
+    def people(self) -> MappingProxyType[str, int]:
         """Name → number of templates, in order of enrolment."""
         templates = self._contents.templates
         return MappingProxyType(dict(zip(templates.names, templates.counts, strict=True)))
@@ -175,7 +182,7 @@ class Gallery:
 
     def __contains__(self, name: object) -> bool:
         try:
-            return as_name(name) in self._contents.templates
+            return isinstance(name, str) and as_name(name) in self._contents.templates
         except (TypeError, ValueError):
             return False
 
@@ -185,7 +192,7 @@ class Gallery:
             f'{self.encoder.name}, rule "{self.rule}", threshold {self.threshold}>'
         )
 
-    def enroll(self, name: str, items: np.ndarray | list | Path | str) -> int:
+    def enroll(self, name: str, items: np.ndarray | list[Any] | Path | str) -> int:
         """Stores embeddings of a person, who may be here already.
 
         Args:
@@ -317,7 +324,7 @@ class Gallery:
         """
         return self._identify(self._one_probe(probe)[None], k)[0]
 
-    def identify_all(self, probes: np.ndarray | list, k: int = 5) -> list[Identification]:
+    def identify_all(self, probes: np.ndarray | list[Any], k: int = 5) -> list[Identification]:
         """Who are they? The same as `identify` for each, faster.
 
         Args:
@@ -391,7 +398,7 @@ class Gallery:
         return name
 
 
-def _identity_of(encoder: object) -> EncoderIdentity:
+def _identity_of(encoder: Any) -> EncoderIdentity:
     """Name, checksum and dimension of an encoder."""
     if isinstance(encoder, EncoderIdentity):
         return encoder

@@ -156,7 +156,7 @@ class _GalleryFile:
         self._digest = hashlib.sha256()
         self.names = self._read_names()
 
-    def _read_text(self, name: str, digest: Digest | None = None) -> bytes:
+    def _read_text(self, name: str, digest: "Digest | None" = None) -> bytes:
         """The bytes of a member that holds a text, as long as the member is."""
         length = self._members[name].file_size - NPY_START_SIZE
         return b"".join(self._read(name, "|u1", (length,), PART_SIZE, digest))
@@ -191,7 +191,7 @@ class _GalleryFile:
             raise _Damage("its content does not have the checksum that was saved with it")
 
     def _read(
-        self, name: str, dtype: str, shape: tuple[int, ...], at_once: int, digest: Digest | None
+        self, name: str, dtype: str, shape: tuple[int, ...], at_once: int, digest: "Digest | None"
     ) -> Iterator[bytes]:
         """An array's bytes in parts; begins only if the member has the size of such an array."""
         size = math.prod(shape) * np.dtype(dtype).itemsize

@@ -172,7 +172,7 @@ class _Candidates:
                 nearest = some
                 break
             size *= 4
-        seen = set()
+        seen: set[int] = set()
         order = np.argsort(self.shifted[nearest])
         people, shifted = self.people[nearest][order], self.shifted[nearest][order]
         for person, distance in zip(people.tolist(), shifted.tolist(), strict=True):

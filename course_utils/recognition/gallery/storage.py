@@ -20,6 +20,7 @@ from collections.abc import Iterable
 from dataclasses import asdict, dataclass
 from itertools import islice
 from pathlib import Path
+from typing import TypeAlias
 
 import numpy as np
 
@@ -37,7 +38,7 @@ NAMES_AT_ONCE = 10_000
 PRIVATE = 0o600  # faces are biometric data: only the owner may read a new file
 
 
-Digest = type(hashlib.sha256())
+Digest: TypeAlias = "hashlib._Hash"
 
 
 @dataclass(frozen=True)
@@ -102,13 +103,13 @@ def _write(
     dtype: str,
     shape: tuple[int, ...],
     parts: Iterable[bytes | np.ndarray],
-    digest: Digest | None = None,
+    digest: "Digest | None" = None,
 ) -> None:
     """Adds an array whose bytes come in parts."""
     with archive.open(name, "w", force_zip64=True) as member:
         member.write(npy_start(dtype, shape))
         for part in parts:
-            data = memoryview(part).cast("B")
+            data = memoryview(part if isinstance(part, bytes) else part.data).cast("B")
             member.write(data)
             if digest is not None:
                 digest.update(data)

@@ -2,10 +2,11 @@
 
 import numpy as np
 from keras import ops
+from numpy.typing import ArrayLike
 
 
 def augment_faces(
-    images,
+    images: ArrayLike,
     rng: np.random.Generator,
     *,
     rotation: float = 8.0,

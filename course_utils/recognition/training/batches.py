@@ -5,11 +5,12 @@ interrupted goes on with the batches that it would have had.
 """
 
 from collections.abc import Callable
+from typing import TypeAlias
 
 import keras
 import numpy as np
 
-Augmentation = Callable[[np.ndarray, np.random.Generator], np.ndarray]
+Augmentation: TypeAlias = Callable[[np.ndarray, np.random.Generator], np.ndarray]
 
 
 class _DrawnBatches(keras.utils.PyDataset):
@@ -195,5 +196,5 @@ class PairBatches(_DrawnBatches):
             for _ in range(self.num_impostor)
         ]
         first, second = np.array(genuine + impostor).T
-        same = np.repeat(np.float32([1, 0]), [self.num_genuine, self.num_impostor])
+        same = np.repeat(np.array([1, 0], dtype=np.float32), [self.num_genuine, self.num_impostor])
         return (self._images(first, rng), self._images(second, rng)), same

@@ -12,6 +12,7 @@ import numpy as np
 
 from course_utils.files import replaced_when_complete
 from course_utils.recognition.metrics import all_pairs, equal_error_rate
+from course_utils.recognition.training.batches import BalancedBatches, PairBatches
 from course_utils.tensors import pairwise_distances
 
 UNREADABLE = (  # whatever a file that is damaged or something else may raise
@@ -170,7 +171,7 @@ def start_over(model: keras.Model, *, seed: int) -> None:
 
 def train_encoder(
     model: keras.Model,
-    batches,
+    batches: BalancedBatches | PairBatches,
     validation: tuple[np.ndarray, np.ndarray] | None,
     *,
     epochs: int,
@@ -254,7 +255,9 @@ def train_encoder(
     return watch.history
 
 
-def _train_epoch(model: keras.Model, batches, bar: keras.utils.Progbar) -> dict[str, float]:
+def _train_epoch(
+    model: keras.Model, batches: BalancedBatches | PairBatches, bar: keras.utils.Progbar
+) -> dict[str, float]:
     """One pass over the batches; the means of the loss and of the other metrics."""
     logs = []
     for number in range(len(batches)):
@@ -276,12 +279,19 @@ def _check_compiled(model: keras.Model) -> None:
 class _Watch:
     """Validates after each epoch, remembers the best weights, saves the state, stops in time."""
 
-    def __init__(self, model, encoder, validation, patience, state_file):
+    def __init__(
+        self,
+        model: keras.Model,
+        encoder: keras.Model,
+        validation: tuple[np.ndarray, np.ndarray] | None,
+        patience: int | None,
+        state_file: Path | str | None,
+    ) -> None:
         self.model, self.encoder = model, encoder
         self.validation, self.patience = validation, patience
         self.state_file = None if state_file is None else Path(state_file)
         self.history = TrainingHistory()
-        self.best = None
+        self.best: list[np.ndarray] | None = None
         self.warned = False
 
     def end_epoch(self, epoch: int, logs: dict[str, float]) -> dict[str, float]:
@@ -297,12 +307,12 @@ class _Watch:
             self.history.metrics.setdefault(name, []).append(value)
         measured = {}
         if self.validation is not None:
-            measured["validation_eer"] = rate = self._validate()
+            measured["validation_eer"] = rate = self._validate(*self.validation)
             if self.best is None or rate < min(self.history.validation_eer[:-1]):
                 self.best = self.encoder.get_weights()
                 self.history.best_epoch = epoch + 1
         if self.state_file is not None:
-            self._save()
+            self._save(self.state_file)
         return measured
 
     def has_to_stop(self) -> bool:
@@ -312,8 +322,7 @@ class _Watch:
         since_best = len(self.history.validation_eer) - 1 - np.argmin(self.history.validation_eer)
         return bool(since_best >= self.patience)
 
-    def _validate(self) -> float:
-        images, labels = self.validation
+    def _validate(self, images: np.ndarray, labels: np.ndarray) -> float:
         embeddings = embed_faces(self.encoder, images)
         spread = embedding_spread(embeddings)
         if spread < COLLAPSED_BELOW and not self.warned:
@@ -331,7 +340,7 @@ class _Watch:
         self.history.validation_spread.append(spread)
         return rate
 
-    def _save(self) -> None:
+    def _save(self, path: Path) -> None:
         arrays = {
             f"{part}_{number}": values
             for part, group in (
@@ -342,7 +351,7 @@ class _Watch:
             for number, values in enumerate(group)
         }
         arrays["history"] = np.array(json.dumps(vars(self.history)))
-        with replaced_when_complete(self.state_file) as draft, open(draft, "wb") as file:
+        with replaced_when_complete(path) as draft, open(draft, "wb") as file:
             np.savez(file, **arrays)
 
     def resume(self) -> None:
@@ -351,7 +360,9 @@ class _Watch:
             return
         try:
             with open(self.state_file, "rb") as file, np.load(file, allow_pickle=False) as arrays:
-                groups = {part: [] for part in ("weights", "optimizer", "best")}
+                groups: dict[str, list[np.ndarray]] = {
+                    part: [] for part in ("weights", "optimizer", "best")
+                }
                 for name in arrays.files:  # in the order in which they were written
                     if name != "history":
                         groups[name.partition("_")[0]].append(arrays[name])
@@ -373,7 +384,7 @@ class _Watch:
         self.history, self.best = history, groups["best"] or None
 
 
-def _check_shapes(arrays, variables) -> None:
+def _check_shapes(arrays: Sequence[np.ndarray], variables: Sequence[keras.Variable]) -> None:
     """Fails unless each array fits its variable."""
     found, expected = ([tuple(part.shape) for part in parts] for parts in (arrays, variables))
     if found != expected:
