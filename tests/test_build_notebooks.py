@@ -4,6 +4,7 @@ import io
 import json
 import re
 import shutil
+import threading
 from pathlib import Path
 from types import ModuleType
 
@@ -141,6 +142,19 @@ def built_once(tmp_path_factory):
 def built(built_once, tmp_path):
     """A copy of the built project, to be changed."""
     return shutil.copytree(built_once, tmp_path / "project")
+
+
+@pytest.fixture(scope="module")
+def handout(tmp_path_factory):
+    """A project built without solutions, where it lies if nothing else is said."""
+    root = new_project(tmp_path_factory.mktemp("handout") / "project")
+    before = files_in(root)
+    assert load_tool(root).main(["--without-solutions"]) == 0
+    assert set(files_in(root)) - set(before) == {
+        "build/handout/01_tiny.ipynb",
+        "build/handout/zh/01_tiny.ipynb",
+    }
+    return root / "build" / "handout"
 
 
 def render(tool, project, language="en"):
@@ -357,6 +371,44 @@ class TestBuilt:
         tool = load_tool(built)
         assert tool.check(source_of(built), built / "notebooks") == []
         assert tool.check(source_of(built), built / "again") == []
+
+
+class TestWithoutSolutions:
+    """What a teacher hands out; it was executed too."""
+
+    @pytest.mark.parametrize("language", ["en", "zh"])
+    def test_all_is_there_but_the_solutions(self, handout, built, language):
+        whole, without = (read(folder, language) for folder in (built / "notebooks", handout))
+        kept = [c for c in whole.cells if "solution" not in c.metadata.get("tags", [])]
+        assert len(kept) == len(whole.cells) - 1
+        assert [(c["id"], c.source) for c in without.cells[1:]] == [
+            (c["id"], c.source) for c in kept[1:]
+        ]
+        assert "Solution" not in "".join(cell.source for cell in without.cells)
+
+    @pytest.mark.parametrize(
+        ("language", "head"),
+        [
+            ("en", "# 01 · A title\n\n[中文版](zh/01_tiny.ipynb)\n\nA sentence."),
+            ("zh", "# 01 · 标题\n\n[English](../01_tiny.ipynb)\n\n一句话。"),
+        ],
+    )
+    def test_no_link_leads_to_the_solutions(self, handout, language, head):
+        assert read(handout, language).cells[0].source == head
+
+    @pytest.mark.parametrize("language", ["en", "zh"])
+    def test_it_was_executed(self, handout, language):
+        cells = code_of(read(handout, language))
+        assert [cell.execution_count for cell in cells] == [1, 2, 3, 4]
+        assert cells[3].outputs[0].data == {"text/plain": "Ellipsis"}
+
+    def test_what_needs_a_solution_is_not_handed_out(self, project, tool, capsys):
+        change(source_of(project), "# @title Solution\ntotal", "# @title Solution\nanswer = total")
+        with source_of(project).open("a", encoding="utf-8") as file:
+            file.write("\n# %%\nanswer\n")
+        assert tool.main(["--without-solutions"]) == 1
+        assert "name 'answer' is not defined" in capsys.readouterr().err
+        assert tool.main([]) == 0
 
 
 class TestBuiltAgain:
@@ -687,7 +739,49 @@ class TestCommandLine:
     def test_a_build_says_what_it_did(self, built, capsys, monkeypatch):
         monkeypatch.chdir(built)
         assert load_tool(built).main(["--keep-outputs"]) == 0
-        assert capsys.readouterr().out == "01_tiny … 0 s\n1 notebooks, 0 s, in notebooks/\n"
+        assert capsys.readouterr().out == "01_tiny: 0 s\n1 notebooks, 0 s, in notebooks/\n"
+
+    def test_several_are_built_side_by_side(self, project, tool, capsys, monkeypatch):
+        meeting = threading.Barrier(2, timeout=30)  # who comes alone waits in vain
+
+        def execute(notebook, folder):
+            meeting.wait()
+
+        monkeypatch.setattr(tool, "execute", execute)
+        plain = re.sub(r'# %% tags=\["readme-picture"\]', "# %%", TINY)
+        for name in ("01_tiny", "02_tiny"):
+            source_of(project).with_stem(name).write_text(plain, encoding="utf-8")
+        assert tool.main(["--jobs", "2"]) == 0
+        lines = capsys.readouterr().out.splitlines()
+        assert sorted(lines[:2]) == ["01_tiny: 0 s", "02_tiny: 0 s"]
+        assert lines[2].startswith("2 notebooks, 0 s")
+
+    def test_what_has_not_begun_is_left_out_after_an_error(self, project, tool, capsys):
+        for name in ("02_tiny", "03_tiny"):
+            source_of(project).with_stem(name).write_text(TINY, encoding="utf-8")
+        change(source_of(project), "total += step", "total += undefined")
+        assert tool.main(["--jobs", "1"]) == 1
+        assert "01_tiny.py fails" in capsys.readouterr().err
+        assert not edition(project / "notebooks", "en").with_stem("03_tiny").exists()
+
+    @pytest.mark.parametrize(
+        ("arguments", "message"),
+        [
+            (["--jobs", "0"], "--jobs must be at least 1. Received: 0"),
+            (["--without-solutions", "--keep-outputs"], "--without-solutions executes"),
+            (["--without-solutions", "--check"], "--without-solutions executes"),
+            (["--without-solutions", "--output", "notebooks"], "must not replace the course"),
+            (["--without-solutions", "--output", "notebooks/zh"], "must not replace the course"),
+        ],
+    )
+    def test_options_that_do_not_go_together(self, built, arguments, message, capsys, monkeypatch):
+        monkeypatch.chdir(built)
+        before = edition(built / "notebooks", "en").read_bytes()
+        with pytest.raises(SystemExit) as caught:
+            load_tool(built).main(arguments)
+        assert caught.value.code == 2
+        assert message in capsys.readouterr().err
+        assert edition(built / "notebooks", "en").read_bytes() == before
 
     def test_an_unknown_name_is_refused(self, built, capsys):
         with pytest.raises(SystemExit) as caught:

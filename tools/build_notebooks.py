@@ -5,14 +5,17 @@
     python tools/build_notebooks.py --output DIR     into another folder
     python tools/build_notebooks.py --keep-outputs   only texts changed: do not execute
     python tools/build_notebooks.py --check          compare with the sources, write nothing
+    python tools/build_notebooks.py --without-solutions    for a class, into build/handout
 
 A source is a py:percent file. Each markdown cell stands twice, tagged lang="en" and, next to it,
 lang="zh"; code stands once. The tool adds the links below the title, the Colab guard to the cell
 tagged "setup", and what hides the cells tagged "solution". It executes the code once and gives
-both editions the same outputs. Nothing is written unless everything ran without a word on stderr.
+both editions the same outputs. A notebook is written only if all of it ran without a word
+on stderr. Several notebooks are executed side by side (`--jobs`).
 """
 
 import argparse
+import asyncio
 import base64
 import copy
 import hashlib
@@ -24,6 +27,7 @@ import sys
 import time
 import tomllib
 from collections.abc import Iterable
+from concurrent.futures import ThreadPoolExecutor, as_completed
 from pathlib import Path
 
 import jupytext
@@ -33,8 +37,10 @@ from nbclient.exceptions import CellExecutionError, CellTimeoutError, DeadKernel
 from PIL import Image
 
 ROOT = Path(__file__).resolve().parent.parent
+HANDOUT = ROOT / "build" / "handout"
 LANGUAGES = ("en", "zh")
 CELL_TIMEOUT_S = 600
+JOBS = 2  # a kernel takes up to 2.5 GB
 LARGE_PICTURE_BYTES = 20_000
 COLAB_GUARD = """\
 import sys
@@ -42,10 +48,11 @@ import sys
 if "google.colab" in sys.modules:  # on Colab, install the course first
     %pip install --quiet "git+{repository}"
 """
-LINKS = {
-    "en": "[![Open in Colab]({badge})]({colab}) · [中文版](zh/{name}.ipynb)",
-    "zh": "[![在 Colab 中打开]({badge})]({colab}) · [English](../{name}.ipynb)",
+COLAB_LINK = {
+    "en": "[![Open in Colab]({badge})]({colab}) · ",
+    "zh": "[![在 Colab 中打开]({badge})]({colab}) · ",
 }
+OTHER_EDITION = {"en": "[中文版](zh/{name}.ipynb)", "zh": "[English](../{name}.ipynb)"}
 # Between two Chinese characters a line break of the source would be shown as a space.
 CHINESE_LINE_BREAK = re.compile(r"(?<=[\u2e80-\uffef“”])\n {0,3}(?=[\u2e80-\uffef“”])")
 BADGE = "https://colab.research.google.com/assets/colab-badge.svg"
@@ -83,8 +90,10 @@ def notebook_path(folder: Path, name: str, language: str) -> Path:
     return folder / f"{name}.ipynb" if language == "en" else folder / language / f"{name}.ipynb"
 
 
-def render(source: Path, language: str, repository_url: str) -> nbformat.NotebookNode:
-    """One edition of a source, complete but for the outputs.
+def render(
+    source: Path, language: str, repository_url: str, *, solutions: bool = True
+) -> nbformat.NotebookNode:
+    """One edition of a source, complete but for the outputs, with or without the solutions.
 
     Raises:
         BuildError: If a markdown cell lacks its translation or its language.
@@ -94,12 +103,15 @@ def render(source: Path, language: str, repository_url: str) -> nbformat.Noteboo
     rendered = []
     for index, cell in cells:
         tags = list(cell.metadata.get("tags", []))
+        if "solution" in tags and not solutions:
+            continue
         if cell.cell_type == "markdown":
             if cell.metadata["lang"] != language:
                 continue
             text = CHINESE_LINE_BREAK.sub("", cell.source) if language == "zh" else cell.source
             if not rendered:
-                links = LINKS[language].format(
+                colab = COLAB_LINK[language] if solutions else ""  # Colab opens the whole one
+                links = (colab + OTHER_EDITION[language]).format(
                     badge=BADGE, colab=colab_link(name, language, repository_url), name=name
                 )
                 title, _, rest = text.partition("\n")
@@ -158,7 +170,7 @@ def execute(notebook: nbformat.NotebookNode, folder: Path) -> None:
         resources={"metadata": {"path": str(folder)}},
     )
     try:
-        client.execute()
+        asyncio.run(client.async_execute())  # closes its event loop, in any thread
     except (CellExecutionError, CellTimeoutError, DeadKernelError) as error:
         raise BuildError(f"notebooks/{name} fails:\n{error}") from error
     for cell in notebook.cells:
@@ -174,7 +186,14 @@ def execute(notebook: nbformat.NotebookNode, folder: Path) -> None:
     notebook.metadata["language_info"] = copy.deepcopy(NOTEBOOK_METADATA["language_info"])
 
 
-def build(source: Path, folder: Path, *, keep_outputs: bool = False, force: bool = False) -> float:
+def build(
+    source: Path,
+    folder: Path,
+    *,
+    keep_outputs: bool = False,
+    force: bool = False,
+    solutions: bool = True,
+) -> float:
     """Builds both editions of a source into a folder.
 
     Returns:
@@ -185,7 +204,9 @@ def build(source: Path, folder: Path, *, keep_outputs: bool = False, force: bool
             code has changed, or a notebook was edited by hand and would be overwritten.
     """
     url = repository()
-    editions = {language: render(source, language, url) for language in LANGUAGES}
+    editions = {
+        language: render(source, language, url, solutions=solutions) for language in LANGUAGES
+    }
     paths = {language: notebook_path(folder, source.stem, language) for language in LANGUAGES}
     existing = {language: _read(path) for language, path in paths.items() if path.exists()}
     if not force:
@@ -209,6 +230,26 @@ def build(source: Path, folder: Path, *, keep_outputs: bool = False, force: bool
     if picture and folder == ROOT / "notebooks":
         _write(ROOT / "docs" / "images" / f"{source.stem}.png", picture)
     return seconds
+
+
+def build_all(chosen: list[Path], folder: Path, *, jobs: int, **options: bool) -> float:
+    """Builds several sources side by side and says of each how long it took.
+
+    Returns:
+        Seconds from the first to the last.
+
+    Raises:
+        BuildError: The first that occurs; what has not begun by then is left out.
+    """
+    started = time.perf_counter()
+    pool = ThreadPoolExecutor(jobs)  # threads suffice: each waits for a kernel of its own
+    try:
+        names = {pool.submit(build, path, folder, **options): path.stem for path in chosen}
+        for ready in as_completed(names):
+            print(f"{names[ready]}: {ready.result():.0f} s", flush=True)
+    finally:
+        pool.shutdown(cancel_futures=True)
+    return time.perf_counter() - started
 
 
 def check(source: Path, folder: Path) -> list[str]:
@@ -355,17 +396,30 @@ def main(arguments: list[str] | None = None) -> int:
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
     parser.add_argument("names", nargs="*", help="such as 01_verification; by default all")
-    parser.add_argument("--output", type=Path, default=ROOT / "notebooks", help="folder to write")
+    parser.add_argument("--output", type=Path, help="folder to write; by default notebooks/")
     parser.add_argument("--check", action="store_true", help="compare only")
     parser.add_argument("--keep-outputs", action="store_true", help="do not execute")
     parser.add_argument("--force", action="store_true", help="overwrite notebooks edited by hand")
+    parser.add_argument(
+        "--without-solutions", action="store_true", help="leave the solutions of exercises out"
+    )
+    parser.add_argument(
+        "--jobs", type=int, default=JOBS, help=f"notebooks executed side by side; by default {JOBS}"
+    )
     options = parser.parse_args(arguments)
 
     chosen = [path for path in sources() if not options.names or path.stem in options.names]
     unknown = set(options.names) - {path.stem for path in chosen}
     if unknown or not chosen:
         parser.error(f"no such source in notebooks/src: {', '.join(sorted(unknown)) or 'none'}")
-    output = options.output.resolve()
+    if options.jobs < 1:
+        parser.error(f"--jobs must be at least 1. Received: {options.jobs}")
+    published = ROOT / "notebooks"
+    output = (options.output or (HANDOUT if options.without_solutions else published)).resolve()
+    if options.without_solutions and (options.check or options.keep_outputs):
+        parser.error("--without-solutions executes: leave --check and --keep-outputs out")
+    if options.without_solutions and output.is_relative_to(published.resolve()):
+        parser.error("--without-solutions must not replace the course: choose another --output")
     try:
         if options.check:
             problems = [problem for path in chosen for problem in check(path, output)]
@@ -373,16 +427,18 @@ def main(arguments: list[str] | None = None) -> int:
                 print(f"{problem}. Build it: make notebooks")
             print(f"{len(chosen)} sources checked, {len(problems)} problems.")
             return bool(problems)
-        total = 0.0
-        for path in chosen:
-            print(f"{path.stem} …", end=" ", flush=True)
-            seconds = build(path, output, keep_outputs=options.keep_outputs, force=options.force)
-            total += seconds
-            print(f"{seconds:.0f} s", flush=True)
+        seconds = build_all(
+            chosen,
+            output,
+            jobs=options.jobs,
+            keep_outputs=options.keep_outputs,
+            force=options.force,
+            solutions=not options.without_solutions,
+        )
     except BuildError as error:
         print(f"\n{error}", file=sys.stderr)
         return 1
-    print(f"{len(chosen)} notebooks, {total:.0f} s, in {os.path.relpath(output)}/")
+    print(f"{len(chosen)} notebooks, {seconds:.0f} s, in {os.path.relpath(output)}/")
     return 0
 
 
