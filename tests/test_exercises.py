@@ -2572,7 +2572,7 @@ TABLE = {
             "half the sum": (content_cost_as(lambda gap: np.sum(gap**2) / 2), "half the sum"),
             "a quarter of the sum": (
                 content_cost_as(lambda gap: np.sum(gap**2) / 4),
-                r"divide by H·W·C too",
+                r"divide by H·W·K too",
             ),
             "mean": (content_cost_as(lambda gap: np.mean(gap**2)), "that is the mean"),
             "half the mean": (content_cost_as(lambda gap: np.mean(gap**2) / 2), "half the mean"),
@@ -2644,13 +2644,13 @@ TABLE = {
                 "positions × positions",
             ),
             "sum": (gram_as(lambda flat: flat.T @ flat), "not the sum"),
-            "divided by C too": (
+            "divided by K too": (
                 gram_as(lambda flat: flat.T @ flat / flat.size),
-                "C comes in later",
+                "K comes in later",
             ),
-            "divided by C": (
+            "divided by K": (
                 gram_as(lambda flat: flat.T @ flat / flat.shape[1]),
-                "divide by H·W, not by C",
+                "divide by H·W, not by K",
             ),
             "covariance": (gram_as(lambda flat: np.cov(flat.T, bias=True)), "subtract no mean"),
             "covariance by n − 1": (gram_as(lambda flat: np.cov(flat.T)), "subtract no mean"),
@@ -2743,15 +2743,15 @@ TABLE = {
             ),
             "all of it missing": (
                 style_as(grams_compared(lambda gap, channels: np.sum(gap**2))),
-                "divide by C²",
+                "divide by K²",
             ),
-            "C² missing": (
+            "K² missing": (
                 style_as(grams_compared(lambda gap, channels: np.sum(gap**2) / 4)),
-                "divide by C²",
+                "divide by K²",
             ),
-            "C for C²": (
+            "K for K²": (
                 style_as(grams_compared(lambda gap, channels: np.sum(gap**2) / (4 * channels))),
-                "not C: divide by",
+                "not K: divide by",
             ),
             "sums in the Gram matrix": (
                 style_as(grams_compared(quarter_mean, sum_of_products)),
@@ -2785,7 +2785,7 @@ TABLE = {
                 ),
                 r"two layers: expected \d+\.\d{4}, got",
             ),
-            "divided by C in the Gram matrix": (
+            "divided by K in the Gram matrix": (
                 style_as(
                     grams_compared(
                         quarter_mean, lambda features: gram_in_a_loop(features) / features.shape[-1]

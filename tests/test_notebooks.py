@@ -28,11 +28,11 @@ CODE_TAGS = {
     "nbval-ignore-output",
     "readme-picture",
 }
-GOALS = {"en": "**After this you can**", "zh": "**学完本节，你能够**"}
+GOALS = {"en": "**After this you can**", "zh": "**学完本课，你能够**"}
 RUN_TIME = {"en": r"\*\*Run time:\*\* .*\d+ seconds", "zh": r"\*\*运行时间：\*\*.*\d+ 秒"}
 SUMMARY = {"en": "## Summary", "zh": "## 小结"}
-REFERENCES = {"en": "**References.**", "zh": "**参考文献.**"}
-NEXT = {"en": "**Next:**", "zh": "**下一节：**"}
+REFERENCES = {"en": "**References.**", "zh": "**参考文献：**"}
+NEXT = {"en": "**Next:**", "zh": "**下一课：**"}
 
 MACHINE_PATH = re.compile(
     r"(?<![\w.])/(root|home|work|tmp|Users|usr|opt|content|mnt|var)/|\b[A-Z]:\\|site-packages"

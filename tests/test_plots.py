@@ -14,6 +14,7 @@ from scipy.stats import norm
 
 from course_utils.plots import (
     COLORS,
+    METHOD_COLORS,
     plot_det,
     plot_detected_faces,
     plot_distance_histograms,
@@ -263,6 +264,18 @@ class TestGalleryGrowthPlot:
         plot_gallery_growth(np.arange(2), {name: [0, 1] for name in names}, ax=ax)
         assert [line(ax, name).get_linestyle() for name in names] == ["-", "--", "--"]
         assert legend_texts(ax) == names
+
+    def test_a_method_keeps_its_colour_whatever_else_its_name_says(self, ax):
+        curves = {
+            "lecture: K · p": [0, 1],
+            "if independent": [0, 1],
+            "measured: Fisherfaces, 20 unseen people": [0, 1],
+            "measured: raw pixels": [0, 1],
+        }
+        plot_gallery_growth(np.arange(2), curves, ax=ax)
+        lecture, independent, fisher, pixels = (line(ax, name).get_color() for name in curves)
+        assert (fisher, pixels) == (METHOD_COLORS["Fisherfaces"], METHOD_COLORS["raw pixels"])
+        assert (lecture, independent) == (COLORS["muted"], COLORS["ink"])
 
     def test_a_band_spans_its_interval_in_the_colour_of_its_curve(self, ax):
         low, high = np.array([0, 0.1]), np.array([0.2, 0.5])

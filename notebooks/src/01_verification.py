@@ -3,7 +3,7 @@
 #
 # *Two photos of one person can differ more, pixel by pixel, than photos of two people.* You will
 # see the photos that prove it, measure how often that happens, and find out what it does to a
-# door that has to tell you from a hundred colleagues.
+# door that has to tell you from forty colleagues.
 #
 # **After this you can**
 # - tell verification (1:1) from identification (1:K) and name the errors of each;
@@ -13,22 +13,22 @@
 #   it then fails.
 #
 # **You need** NumPy. No network is trained here, and TensorFlow is not used: first the
-# yardstick, then (from notebook 02 on) the networks. **Run time:** about 30 seconds on 2 CPU
-# cores.
+# yardstick, then (from notebook 02 on) the networks.
+# **Run time:** about 30 seconds on 2 CPU cores.
 
 # %% [markdown] lang="zh"
 # # 01 · 人脸验证与人脸识别：是你吗？你是谁？
 #
-# *同一个人的两张照片，逐像素比较，差别可能比两个不同的人还大。* 你会亲眼看到这样的照片，测量这种情况有多常见，
-# 并弄清楚它对一扇要从上百名同事中认出你的门意味着什么。
+# *同一个人的两张照片，逐像素比较，差别可能比两个不同的人还大。* 你会亲眼看到这样的照片，测量这种情况有多常见，再看它
+# 会给一扇门带来什么麻烦：这扇门要从四十名同事里认出你。
 #
-# **学完本节，你能够**
-# - 区分人脸验证（1:1）与人脸识别（1:K），并说出各自的错误率；
+# **学完本课，你能够**
+# - 区分人脸验证（1:1）与人脸识别（1:K），并说出各自会犯哪些错误；
 # - 在真实人脸上测量这些错误率，并给出一个如实反映“人数很少”的置信区间；
 # - 在一部分人身上设定阈值，再看它在另一部分人身上是否管用；
-# - 说明课堂上的规则“验证错 1 %，识别就错 K %”在什么情况下成立，又为什么会失效。
+# - 说明课堂上的规则“验证错 1 %，识别就错 K %”何时成立，后来又为什么失效。
 #
-# **你需要** NumPy。本节不训练网络，也不使用 TensorFlow：先有尺子，再（从 02 开始）谈网络。
+# **预备知识：** NumPy。本课不训练网络，也不用 TensorFlow：先造好尺子，再谈网络（从第 02 课开始）。
 # **运行时间：** 双核 CPU 约 30 秒。
 
 # %% tags=["setup"]
@@ -78,8 +78,8 @@ plt.show()
 # a vector of 10,304 grey values, and nothing says which of them matter.
 
 # %% [markdown] lang="zh"
-# 同一个人的十张照片。在人看来，这显然是同一个人；在计算机看来，每张照片只是 10,304 个灰度值组成的向量，
-# 没有什么告诉它哪些值重要。
+# 同一个人的十张照片。在人看来，这显然是同一个人；在计算机看来，每张照片只是 10,304 个灰度值组成的向量，没有谁告诉它哪
+# 些值重要。
 
 # %%
 plots.plot_image_grid(faces.images[labels == 18], num_columns=10)
@@ -94,19 +94,20 @@ plt.show()
 #
 # $$d(x^{(1)}, x^{(2)}) = \lVert x^{(1)} - x^{(2)} \rVert = \sqrt{\textstyle\sum_k (x^{(1)}_k - x^{(2)}_k)^2}$$
 #
-# Here $x$ is the photo itself, halved in size. From notebook 03 on it will be an **embedding**,
-# the lecture's *encoding* $f(x)$, and $d$ its squared distance; squaring changes no order.
+# Here $x$ is the photo itself, halved in size. From notebook 02 on it will be an **embedding**,
+# the lecture's *encoding* $f(x)$. In notebooks 03 and 04, as in the lecture, $d$ will be squared;
+# squaring changes no order.
 
 # %% [markdown] lang="zh"
 # ## 2 · 两张照片之间的距离
 #
-# **人脸验证**（verification，1:1）：这个人是他自称的那个人吗？**人脸识别**（identification，1:K）：这是 K 个人中的
-# 哪一个，还是都不是？两者都需要同一样东西——一个数，当两张照片是同一个人时它就小：
+# **人脸验证**（verification，1:1）：这个人是他自称的那个人吗？**人脸识别**（identification，1:K）：这是 K 个人中的哪
+# 一个，还是都不是？两者都需要同一样东西——一个数，两张照片是同一个人时就小：
 #
 # $$d(x^{(1)}, x^{(2)}) = \lVert x^{(1)} - x^{(2)} \rVert = \sqrt{\textstyle\sum_k (x^{(1)}_k - x^{(2)}_k)^2}$$
 #
-# 这里的 $x$ 就是缩小一半的照片本身。从 03 开始，它将是**嵌入**（embedding，即课堂上说的“编码”）$f(x)$，$d$ 则改用嵌
-# 入之间距离的平方；取平方不改变大小顺序。
+# 这里的 $x$ 就是照片本身，长宽各缩小一半。从第 02 课开始，换成**嵌入**（embedding，即课堂上说的“编码”）$f(x)$。第
+# 03、04 课像课堂上那样，$d$ 取距离的平方；取平方不改变大小顺序。
 
 
 # %%
@@ -141,7 +142,7 @@ print(f"{genuine.size:,} genuine pairs (40 × 45), {impostor.size:,} impostor pa
 # Right: the two *people* who are nearest.
 
 # %% [markdown] lang="zh"
-# 现在来看开头许诺的照片。左边两张：*同一个人*相距最远的两张照片；右边两张：相距最近的*两个人*。
+# 现在来看开头提到的照片。左边两张：*同一个人*相距最远的两张照片；右边两张：相距最近的*两个人*。
 
 # %% tags=["readme-picture"]
 worst_genuine = np.flatnonzero(same)[genuine.argmax()]
@@ -182,7 +183,7 @@ assert genuine.max() > 2 * impostor.min()
 # %% [markdown] lang="zh"
 # ## 3 · 一个阈值，两种错误
 #
-# 同时画出两种距离的分布。如果它们不重叠，那么中间任何一个阈值都是完美的。
+# 同时画出两种距离的分布。如果两者不重叠，在中间随便取一个阈值都完美。
 
 # %%
 ax = plots.plot_distance_histograms(genuine, impostor)
@@ -196,7 +197,7 @@ plt.show()
 # - **FNMR**, false non-match rate: share of genuine pairs rejected, $\#\{d_\text{genuine} > t\} / \#\text{genuine}$.
 
 # %% [markdown] lang="zh"
-# 它们确实重叠，所以任何阈值 $t$ 都会犯两种错误。规则是：$d \le t$ *就接受*。
+# 两者确实重叠，所以任何阈值 $t$ 都会犯两种错误。规则是：$d \le t$ *就接受*。
 #
 # - **FMR**（误匹配率）：冒充对中被接受的比例，$\#\{d_\text{impostor} \le t\} / \#\text{impostor}$；
 # - **FNMR**（误不匹配率）：真匹配对中被拒绝的比例，$\#\{d_\text{genuine} > t\} / \#\text{genuine}$。
@@ -218,8 +219,8 @@ for threshold in (1500, 2300, 3000):
 # **equal error rate (EER)**, one number for comparing methods (not one to run a door with).
 
 # %% [markdown] lang="zh"
-# 严格的门把陌生人挡在外面，也挡住了同事；宽松的门两者都放进来。程序包里的 `error_rates` 一次算出*所有*阈值下的两种错
-# 误率。两条曲线相交处叫**等错误率**（EER）：它用一个数来比较方法（但真正的门并不在这一点上运行）。
+# 严格的门把陌生人挡在外面，也挡住了同事；宽松的门两者都放进来。软件包里的 `error_rates` 一次算出*所有*阈值下的两种错
+# 误率。两条曲线相交处叫**等错误率**（EER）：只用一个数就能比较各种方法（真正的门却不该照它来设）。
 
 # %%
 rates = recognition.error_rates(genuine, impostor)
@@ -269,7 +270,7 @@ by_people = recognition.bootstrap_pairs(pairs, eer_of, num_resamples=NUM_RESAMPL
 
 # %%
 _, ax = plt.subplots(figsize=(7.6, 2.8))
-drawn = {"drawing pairs": (by_pairs, "second"), "drawing people": (by_people.samples, "genuine")}
+drawn = {"drawing pairs": (by_pairs, "fifth"), "drawing people": (by_people.samples, "first")}
 for name, (values, color) in drawn.items():
     bins = np.linspace(0.09, 0.2, 67)
     ax.hist(values, bins, density=True, alpha=0.7, color=colors[color], label=name)
@@ -288,9 +289,9 @@ plt.show()
 # All intervals from here on are over people.
 
 # %% [markdown] lang="zh"
-# 抽人得到的区间大约宽三倍，而它才如实反映了我们知道多少。多一对照片，并不等于多一份独立的证据：一张转过头去的照片，一
-# 下子就影响 9 个真匹配对；一个长得像很多人的人，会影响几百个冒充对。我们手里是 40 个人的证据，而不是 80,000 份。从这
-# 里开始，所有区间都是按人抽样得到的。
+# 抽人得到的区间，宽度大约是另一个的三倍；它才如实反映了我们知道多少。多一对照片，并不等于多一份独立的证据：一张转过头
+# 去的照片，一下子就影响 9 个真匹配对；一个长得像很多人的人，会影响几百个冒充对。我们认识的是 40 个人，而不是 80,000
+# 对照片。从这里开始，所有区间都是按人抽样得到的。
 
 # %%
 assert by_people.high - by_people.low > 2 * np.diff(np.quantile(by_pairs, (0.025, 0.975)))
@@ -310,16 +311,16 @@ assert by_people.high - by_people.low > 2 * np.diff(np.quantile(by_pairs, (0.025
 # other people.** Four groups of ten people take turns: two train, one calibrates, one is tested.
 
 # %% [markdown] lang="zh"
-# ## 5 · 两个诚实的基线：特征脸与 Fisher 脸
+# ## 5 · 两个经典基线：特征脸与 Fisher 脸
 #
-# 在使用任何网络之前：两种经典方法能走多远？
+# 先不用网络：这两种老方法能走多远？
 #
 # - **特征脸**（eigenfaces，PCA）：保留人脸*变化最大*的方向。
-# - **Fisher 脸**（Fisherfaces，先 PCA 再 LDA）：保留*人与人*差别大、而同一个人内部变化小的方向；然后把每张脸缩放到
-#   长度 1，以后的每一个嵌入我们都会这样做。
+# - **Fisher 脸**（Fisherfaces，先 PCA 再 LDA）：保留*人与人*差别大、而同一个人内部变化小的方向；然后把每张脸缩放到长
+#   度 1，以后对每个嵌入都这样做。
 #
 # 两者都要用人脸来拟合，所以这里立一条本课程从不违反的规矩：**被测试的人绝不出现在训练中；任何选择（阈值、主成分个数）
-# 都在另外一批人身上作出。** 四组各十个人轮流担任：两组训练，一组校准，一组测试。
+# 都在另外一批人身上来定。** 四组各十个人轮流担任：两组训练，一组校准，一组测试。
 
 
 # %%
@@ -364,7 +365,7 @@ def pairs_among(index, encodings):
 # What do the directions look like? As vectors of pixels they are pictures themselves.
 
 # %% [markdown] lang="zh"
-# 这些方向长什么样？作为像素向量，它们本身就是图片。
+# 这些方向长什么样？方向是像素组成的向量，本身就是图片。
 
 # %%
 train = rounds[0]["train"]
@@ -387,8 +388,8 @@ plt.show()
 # How many components? We ask the calibration people.
 
 # %% [markdown] lang="zh"
-# 前几个特征脸其实是灯光和发型：明亮的额头、暗的背景、浓密的头发。照片在这些方向上变化最大，但人与人的差别不一定在这里。
-# Fisher 脸用眼睛、眼镜和发际线周围的细微对比代替了大片的明暗：因为标签告诉了它们哪些变化该忽略。
+# 前几个特征脸其实是灯光和发型：明亮的额头、深色的背景、浓密的头发。照片在这些方向上变化最大，但人与人的差别不一定在这
+# 里。Fisher 脸放弃大片的明暗，换来眼睛、眼镜和发际线周围的细微对比：哪些变化该忽略，标签已经告诉了它们。
 #
 # 用多少个主成分？让校准组来决定。
 
@@ -465,7 +466,7 @@ plt.show()
 
 # %% [markdown] lang="zh"
 # （原始像素现在是 14.4 %，因为这里三种方法都只比较同一组十个人之内的照片。）差别从何而来？还是开头的那两种分布，但对
-# 象是两种编码都没有见过的人。深色部分是 EER 阈值判错的。
+# 象是两种编码都没有见过的人。深色部分，就是用 EER 处的阈值会判错的。
 
 # %%
 _, axes = plt.subplots(1, 2, figsize=(9.2, 3.2))
@@ -529,12 +530,13 @@ plt.show()
 # %% [markdown] lang="en"
 # Every deal says the same, but only in two of the five does the interval exclude 0. That of their
 # mean does too. (The deals share the forty people, and training is not repeated in the
-# resampling.) Had we shown only the luckiest deal, it would have looked like twice the gain of
-# the unluckiest. The gain is real, and smaller than one hopes.
+# resampling.) Had we shown only the luckiest deal, it would have looked like more than twice the
+# gain of the unluckiest. The gain is real, and smaller than one hopes.
 
 # %% [markdown] lang="zh"
 # 每次分组的结论都一样，但五次中只有两次的区间不含 0；五次平均的区间也不含 0。（五次分组用的是同样四十个人，重抽样时也
-# 没有重新训练。）如果我们只展示运气最好的那一次，看起来的进步会是运气最差那一次的两倍。进步是真的，但比人们希望的要小。
+# 没有重新训练。）如果我们只展示运气最好的那一次，看起来的进步会是运气最差那一次的两倍还多。进步是真的，但比我们希望的
+# 小。
 
 # %%
 assert abs(test_eer["eigenfaces"].estimate - test_eer["raw pixels"].estimate) < 0.01
@@ -556,22 +558,22 @@ ax = plots.plot_det(
 plt.show()
 
 # %% [markdown] lang="en"
-# ## 6 · A threshold set on some people, tested on others
+# Fisherfaces lead where the FMR is small, yet at 1 % they still reject about a third of the genuine
+# pairs; eigenfaces are even a little worse than pixels there.
 #
-# In the DET plot Fisherfaces lead where the FMR is small, yet at 1 % they still reject about a
-# third of the genuine pairs; eigenfaces are even a little worse than pixels there.
+# ## 6 · A threshold set on some people, tested on others
 #
 # A door needs one threshold, set before the people come. Say one impostor *comparison* in a
 # hundred may be accepted: FMR = 1 %. Where do we set it? On the training people, since we have
 # them? Or on calibration people, whom the encoder has never seen?
 
 # %% [markdown] lang="zh"
+# FMR 较小时 Fisher 脸领先，但在 1 % 处仍要拒绝大约三分之一的真匹配对；特征脸在那里甚至比像素还差一点。
+#
 # ## 6 · 在一批人身上设阈值，在另一批人身上检验
 #
-# DET 图中，FMR 较小时 Fisher 脸领先，但在 1 % 处仍要拒绝大约三分之一的真匹配对；特征脸在那里甚至比像素还差一点。
-#
-# 门禁需要一个阈值，而且要在人来之前就定好。假设每一百次冒充比较中允许误放一次：FMR = 1 %。阈值在哪里定？在训练组的人
-# 身上，因为现成就有？还是在编码器从未见过的校准组身上？
+# 门禁需要一个阈值，而且要在人来之前就定好。假设每一百次冒充*比较*中允许误放一次：FMR = 1 %。阈值在哪里定？在训练组的
+# 人身上，因为现成就有？还是在编码器从未见过的校准组身上？
 
 # %%
 measured = {"train": [], "calibrate": []}
@@ -590,8 +592,8 @@ for role, values in measured.items():
 
 # %%
 _, ax = plt.subplots(figsize=(7.6, 2.0))
-for row, (values, color) in enumerate(zip(measured.values(), ("impostor", "genuine"), strict=True)):
-    ax.plot(values[:, 0], [row] * 4, "o", markersize=9, alpha=0.7, color=colors[color])
+for row, values in enumerate(measured.values()):
+    ax.plot(values[:, 0], [row] * 4, "o", markersize=9, alpha=0.7, color=colors["third"])
 ax.axvline(TARGET_FMR, color=colors["ink"], linewidth=1)
 ax.set_yticks([0, 1], ["set on the\ntraining people", "set on the\ncalibration people"])
 ax.set(xlabel="FMR on the test people, one dot a round", ylim=(1.5, -0.5), xlim=(0, None))
@@ -618,8 +620,8 @@ plt.show()
 # 个人都太少了。（主成分个数也是由这十个人选的；更严格的做法是另外再找一批人。）公开发布的阈值（“用 0.6 就行”）来自别
 # 的人、别的相机和别的光照：先测量，再相信。
 #
-# 而且十个人支撑不了任意的承诺。按照**三法则**（rule of three），要声称 FMR 低于 1/10,000（95 % 置信水平），需要
-# 30,000 次*相互独立*且没有差错的比较；而十个人只能给出 4,500 次，还不是独立的。这时程序包会给出警告：
+# 而且，只有十个人，有些承诺是撑不起来的。按照**三法则**（rule of three），要声称 FMR 低于 1/10,000（95 % 置信水平），
+# 需要 30,000 次*相互独立*且没有差错的比较；而十个人只能给出 4,500 次，还不是独立的。这时软件包会给出警告：
 
 # %%
 import warnings
@@ -652,15 +654,15 @@ assert (measured["train"][:, 0] > 3 * TARGET_FMR).all()
 # %% [markdown] lang="zh"
 # ## 7 · 从 1:1 到 1:K
 #
-# 课堂上说：如果验证的错误率是 1 %，那么对 K 个人的识别错误率大约是 K %。若每次比较的错误率为 $p$ 且相互独立，
-# K 次中至少错一次的概率是
+# 课堂上说：如果验证的错误率是 1 %，那么对 K 个人的识别错误率大约是 K %。若每次比较的错误率为 $p$，各次又相互独立，那
+# 么 K 次中至少错一次的概率是
 #
 # $$P_K = 1 - (1 - p)^K \;\le\; K p,$$
 #
 # 所以 K·p 只是它的一阶近似，在 K·p 很小时才准。即使不独立，$Kp$ 仍是上界，但不可能一直等于错误率：200 个人岂不是要错
-# 200 %？但各次比较真的独立吗？我们来测量。来了一个陌生人；**图库**（gallery）里有 K 个人，每人一张照片；只要*任何一个*
-# 匹配上，门就犯了错：这叫**误报识别率**（FPIR）。阈值特意设在这些照片对上 $p$ 恰好等于 1 % 的地方：所有曲线必须从同
-# 一点出发。
+# 200 %？但各次比较真的独立吗？我们来测量。来了一个陌生人；**图库**（gallery）里有 K 个人，每人一张照片；只要*任何一
+# 个*匹配上，门就犯了错：这叫**误报识别率**（FPIR）。阈值特意设在这些照片对上 $p$ 恰好等于 1 % 的地方：所有曲线必须从
+# 同一点出发。
 #
 # 为了精确，我们不去抽取图库，而是对所有可能的图库求平均。随机抽几千个图库，结果应当与之一致：
 
@@ -747,14 +749,14 @@ for name, (gap, (low, high)) in gaps.items():
 # comparisons were independent, each photo would get about 390 · 1 % ≈ 4, give or take two.
 
 # %% [markdown] lang="zh"
-# 对原始像素来说，各次比较显然*不是*独立的。对 Fisher 脸来说，在 19 个人的范围内，公式与实测值看不出差别。**原始像素少掉的那些错误到哪里去了？**
-# 对每张照片，数一数它与其他人的 390 张照片中有多少张误匹配。如果各次比较相互独立，每张照片大约会有 390 · 1 % ≈ 4 次，
-# 上下差两次左右。
+# 对原始像素来说，各次比较显然*不是*独立的。对 Fisher 脸来说，在 19 个人的范围内，公式与实测值看不出差别。**原始像素少
+# 掉的那些错误到哪里去了？** 对每张照片，数一数它与其他人的 390 张照片中有多少张误匹配。如果各次比较相互独立，每张照片
+# 大约会有 390 · 1 % ≈ 4 次，上下浮动两次左右。
 
 # %%
 false_matches = ((pixel_distances <= threshold) & (labels[:, None] != labels)).sum(axis=1)
 independent = rng.binomial(390, TARGET_FMR, size=(2000, 400))
-bins = np.arange(-0.5, 36)
+bins = np.arange(-0.5, false_matches.max() + 1)
 _, ax = plt.subplots(figsize=(7.6, 3.0))
 ax.hist(false_matches, bins, color=colors["impostor"], alpha=0.8, label="measured")
 ax.hist(
@@ -771,9 +773,10 @@ ax.legend()
 plt.show()
 never = np.mean(false_matches == 0)
 print(f"photos that match nobody falsely: {never:.0%}; if independent: {0.99**390:.0%}")
+print(f"photos with more than 20 false matches: {np.sum(false_matches > 20)}")
 
 # %% [markdown] lang="en"
-# Nearly half of the photos never match anybody falsely, however large the gallery; a few match
+# Nearly half of the photos never match anybody falsely, however large the gallery; seven match
 # with more than twenty. Errors come in clusters: a photo that is near to *one* stranger is near
 # to many. Once the door has erred on it, further errors add nothing to the FPIR. So the rate of a
 # photo, $p_i$, replaces the mean rate $p$:
@@ -785,14 +788,14 @@ print(f"photos that match nobody falsely: {never:.0%}; if independent: {0.99**39
 # formula corrects too much, because a gallery never holds two photos of one person:
 
 # %% [markdown] lang="zh"
-# 将近一半的照片，无论图库多大，都从不误匹配任何人；少数照片却与别人的二十多张照片误匹配。错误是扎堆出现的：一张与*某
+# 将近一半的照片，无论图库多大，都从不误匹配任何人；有七张却各与别人的二十多张照片误匹配。错误是扎堆出现的：一张与*某
 # 个*陌生人相近的照片往往与很多人都相近。门只要在它身上错了一次，再错多少次，FPIR 也不会增加。所以应当用每张照片自己的
 # 比率 $p_i$ 代替平均值 $p$：
 #
 # $$\overline{P}_K = \frac1n \sum_i \bigl(1 - (1 - p_i)^K\bigr) \;\le\; 1 - (1 - p)^K,$$
 #
-# 因为 $1-(1-p)^K$ 是 $p$ 的凹函数。别人容易被误认成他的人，文献中叫“羔羊”；容易被误认成别人的人，叫“狼”（Doddington
-# 等，1998）。在 K = 39 处，这个公式修正过头了，因为图库里从不会有同一个人的两张照片：
+# 因为 $1-(1-p)^K$ 是 $p$ 的凹函数。有的人，别人容易被误认成他，文献里叫“羔羊”；有的人容易被误认成别人，叫“狼”
+# （Doddington 等，1998）。在 K = 39 处，这个公式修正过头了，因为图库里从不会有同一个人的两张照片：
 
 # %%
 own_rate = false_matches / 390
@@ -832,16 +835,17 @@ print("wrong name for K = 2, 10, 40:", [f"{wrong_name[k - 1]:.1%}" for k in (2, 
 # %% [markdown] lang="en"
 # ## 8 · Exercises
 #
-# Replace each `...`, run the cell, read the verdict. Solutions are folded below each exercise.
+# Replace each `...`, run the cell, read the verdict. Where your copy has solutions, they are
+# folded below each exercise.
 #
 # **Exercise 1.** 25 people, 4 photos each. How many genuine and how many impostor pairs?
 
 # %% [markdown] lang="zh"
 # ## 8 · 练习
 #
-# 把每个 `...` 换成你的答案，运行单元格，看看评语。答案折叠在每道题的下面。
+# 把每个 `...` 换成你的答案，运行单元格，看判定结果。有答案的版本里，答案折叠在每道题下面。
 #
-# **练习 1.** 25 个人，每人 4 张照片。有多少真匹配对，多少冒充对？
+# **练习 1：** 25 个人，每人 4 张照片。有多少真匹配对，多少冒充对？
 
 # %% tags=["exercise"]
 my_pair_counts = ...  # (genuine, impostor)
@@ -855,7 +859,7 @@ exercises.check_pair_counts((25 * 4 * 3 // 2, 100 * 99 // 2 - 150))
 # **Exercise 2.** Write FMR and FNMR at a threshold yourself.
 
 # %% [markdown] lang="zh"
-# **练习 2.** 自己写出给定阈值下的 FMR 和 FNMR。
+# **练习 2：** 自己写出给定阈值下的 FMR 和 FNMR。
 
 
 # %% tags=["exercise"]
@@ -879,7 +883,7 @@ exercises.check_error_rates_at(solution_error_rates_at)
 # not one more. What if several pairs have the same distance?
 
 # %% [markdown] lang="zh"
-# **练习 3.** 找一个阈值：在给定的 FMR 之内接受尽可能多的冒充对，但一个也不能多。如果有几对的距离相同，怎么办？
+# **练习 3：** 找一个阈值：在给定的 FMR 之内接受尽可能多的冒充对，但一个也不能多。如果有几对的距离相同，怎么办？
 
 
 # %% tags=["exercise"]
@@ -906,7 +910,8 @@ exercises.check_threshold_at_fmr(solution_threshold_at_fmr)
 # Then use it: how small must $p$ be for an office of 1,000 to stay below 1 %?
 
 # %% [markdown] lang="zh"
-# **练习 4.** K 次独立比较中至少出现一次误匹配的概率。然后用它算一算：要让一千人的办公室保持在 1 % 以下，$p$ 必须多小？
+# **练习 4：** K 次独立比较中至少出现一次误匹配的概率。然后用它算一算：要让一千人的办公室保持在 1 % 以下，$p$ 必须多
+# 小？
 
 
 # %% tags=["exercise"]
@@ -945,22 +950,24 @@ exercises.check_identification_error(solution_identification_error)
 # everything all right?", 1983 · Daugman, "Biometric decision landscapes", 2000 · Bolle, Ratha,
 # Pankanti, "The subsets bootstrap", 2004 · ISO/IEC 19795-1.
 #
-# **Next:** [02 · One-shot learning](02_one_shot.ipynb): the office door, one photo a person.
+# **Next:** [02 · One-shot learning](02_one_shot.ipynb): an office door and one photo of each
+# colleague. What does a network make of them, and of a stranger?
 
 # %% [markdown] lang="zh"
 # ## 小结
 #
 # - **验证**是 1:1，错误率是 FMR 和 FNMR，一个阈值在两者之间权衡；EER 和 DET 曲线用来比较方法。
-# - **识别**是 1:K。当 K·p 很小时，K % 是个好规则，之后它只是上界；对原始像素来说，1 − (1 − p)^K 也偏高，因为误匹配集中在某些照片上。
-# - **置信区间**按人计算：40 个人就是 40 个事实，无论有多少对照片。
-# - **阈值**要在既不参与训练也不参与测试的人身上设定。十个人很少。
-# - **特征脸**与像素错得一样多；**Fisher 脸**知道谁是谁，所以错得少一些。超过它们，是后面各个网络的任务。
+# - **识别**是 1:K。K·p 很小时，K % 很准，再大就只是上界；对原始像素来说，1 − (1 − p)^K 也偏高，因为误匹配集中在某些照
+#   片上。
+# - **置信区间**按人计算：40 个人就是 40 份证据，无论配出多少对照片。
+# - **阈值**要在既不参与训练也不参与测试的人身上设定。十个人太少。
+# - **特征脸**与像素错得一样多；**Fisher 脸**知道谁是谁，所以错得少一些。胜过它们，是后面各个网络的任务。
 #
-# **参考文献.** Samaria 与 Harter，WACV 1994（ORL 人脸库；AT&T Laboratories Cambridge）· Turk 与
-# Pentland，“Eigenfaces for recognition”，1991 · Belhumeur、Hespanha、Kriegman，“Eigenfaces vs.
-# Fisherfaces”，1997 · Martin 等，“The DET curve”，1997 · Doddington 等，“Sheep, goats, lambs and
-# wolves”，1998 · Hanley、Lippman-Hand，“If nothing goes wrong, is everything all right?”，1983 ·
-# Daugman，“Biometric decision landscapes”，2000 · Bolle、Ratha、Pankanti，“The subsets bootstrap”，
-# 2004 · ISO/IEC 19795-1。
+# **参考文献：** Samaria 与 Harter，WACV 1994（ORL 人脸库；AT&T Laboratories Cambridge）· Turk 与 Pentland，
+# “Eigenfaces for recognition”，1991 · Belhumeur、Hespanha、Kriegman，“Eigenfaces vs. Fisherfaces”，1997 · Martin 等，
+# “The DET curve”，1997 · Doddington 等，“Sheep, goats, lambs and wolves”，1998 · Hanley、Lippman-Hand，“If nothing
+# goes wrong, is everything all right?”，1983 · Daugman，“Biometric decision landscapes”，2000 ·
+# Bolle、Ratha、Pankanti，“The subsets bootstrap”，2004 · ISO/IEC 19795-1。
 #
-# **下一节：** [02 · 单样本学习](02_one_shot.ipynb)：办公室的门，每人一张照片。
+# **下一课：** [02 · 单样本学习](02_one_shot.ipynb)：一扇办公室的门，每位同事一张照片。网络能学会他们吗？来了陌生人，
+# 它又会怎样？

@@ -12,8 +12,8 @@
 # - measure both errors of such a door, on strangers who had no part in building it.
 #
 # **You need** notebook 01 (distances, Fisherfaces, FPIR, intervals over people) and a first idea
-# of a convolutional network. **Run time:** about 90 seconds on 2 CPU cores, most of it for
-# training 27 small networks.
+# of a convolutional network.
+# **Run time:** about 90 seconds on 2 CPU cores, most of it for training 27 small networks.
 
 # %% [markdown] lang="zh"
 # # 02 · 单样本学习：办公室的门
@@ -21,13 +21,13 @@
 # *八位同事，每人一张照片，明天这扇门就得认识他们。* 分类器把这八张照片全记住了，一张也没认错。可是来了一个陌生人，门
 # 照样打开，还自称有 99 % 的把握。
 #
-# **学完本节，你能够**
+# **学完本课，你能够**
 # - 说明每人只有一张照片时 softmax 分类器表现如何，多给两张又有多大帮助；
 # - 说明来一位新同事的代价：是换一个输出层、重新训练一遍，还是只多存一个嵌入；
 # - 按最小距离 $d$ 识别，并在所有 $d$ 都很大时回答“查无此人”；
 # - 用既没参与训练、也没参与设定阈值的陌生人，测量这扇门的两种错误率。
 #
-# **你需要** 01（距离、Fisher 脸、FPIR、按人计算的区间），以及对卷积网络的初步了解。
+# **预备知识：** 第 01 课（距离、Fisher 脸、FPIR、按人计算的区间），以及对卷积网络的初步了解。
 # **运行时间：** 双核 CPU 约 90 秒，大部分用于训练 27 个小网络。
 
 # %% tags=["setup"]
@@ -68,12 +68,12 @@ TARGET_FPIR = 0.10  # one search by a stranger in ten may end with a name
 # %% [markdown] lang="zh"
 # ## 1 · 五间办公室
 #
-# 五组各八个人轮换角色，使得每个人都当一次员工、当一次陌生人：
+# 五组各八个人轮换角色，让每个人都当一次员工，也当一次陌生人：
 #
 # - **员工**：门里存着每人一张照片（后面会更多），之后会遇到另外五张；
 # - **陌生人**：他们会来到门前，但不该进去；
 # - **校准组**：另一些陌生人，阈值在他们身上设定；
-# - **背景组**（两组）：他们与这间办公室毫无关系，只是有人曾经收集过他们每人十张照片。
+# - **背景组**（两组）：他们与这间办公室毫无关系，只是有人收集过他们的照片，每人十张。
 
 # %%
 faces = data.load_orl_faces(dtype="float32", shrink=2)
@@ -179,9 +179,9 @@ print(f" · chance: {1 / 8:.0%}")
 # fitted to the background people and have never seen an employee.
 
 # %% [markdown] lang="zh"
-# 在见过的照片上完美无缺，在同样八个人的新照片上却差得远：它学会的是八张*照片*，而不是八个人。这有多糟？
-# 用同样的单张照片做两个基线：原始像素中最近的照片；以及 **Fisher 脸**（见 01）中最近的照片——它只在背景组上拟合，
-# 从未见过任何一位员工。
+# 在见过的照片上完美无缺，在同样八个人的新照片上却差得远：它学会的是八张*照片*，而不是八个人。这有多糟？用同样的单张照
+# 片做两个基线：原始像素中最近的照片；以及 **Fisher 脸**（见第 01 课）中最近的照片——它只在背景组上拟合，从未见过任何一
+# 位员工。
 
 
 # %%
@@ -269,10 +269,10 @@ print(
 # it.
 
 # %% [markdown] lang="zh"
-# **意外之处：** 只有一张照片时，训练出来的网络*并不比原始像素好*，而后者什么都没学。同样只用一张照片，从别人身上学过“
-# 什么会变化”的 Fisher 脸得分最高，但它比原始像素高出的那一点远在误差范围之内。再横着看：每人多给两张照片，比换任何一
-# 种方法都管用；到了三张以上，三种方法就很难分出高下了。所以课堂的第一条批评说的是*照片太少*：它对每种方法都成立，训练
-# 一个网络也解决不了。
+# **意外的是：** 只有一张照片时，训练出来的网络*并不比原始像素好*，而后者什么都没学。同样只用一张照片，从别人身上学过
+# “什么会变化”的 Fisher 脸得分最高，但它只比原始像素高出一点，这一点远小于区间的宽度。再横着看：每人多给两张照片，比换
+# 任何一种方法都管用；到了三张以上，三种方法就很难分出高下了。所以课堂上说的第一个缺点是*照片太少*：哪种方法都受它拖
+# 累，训练一个网络也解决不了。
 
 # %%
 one, three = ({name: np.mean(values[n]) for name, values in correct.items()} for n in (1, 3))
@@ -290,7 +290,7 @@ assert max(three.values()) - min(three.values()) < 0.05
 # %% [markdown] lang="zh"
 # ## 3 · 来了一位新同事
 #
-# 第二条批评：来了第九位同事。输出层只有八列，八个人的权重装不进九个人的输出层：
+# 第二个缺点：来了第九位同事。输出层只有八列，八个人的权重装不进九个人的输出层：
 
 # %%
 office = offices[0]
@@ -305,11 +305,13 @@ except ValueError as error:
 # %% [markdown] lang="en"
 # So it is trained again, on everybody's photos, which must therefore all be kept. The alternative
 # keeps the encoder $f$ (here: Fisherfaces) and stores one more embedding, the lecture's *encoding*:
-# $f(x)$ of one photo. The stored embeddings are the **gallery**, each of them a **template**.
+# $f(x)$ of one photo. The stored embeddings are the **gallery**, each of them a **template**; the
+# photo that is compared with them is the **probe**.
 
 # %% [markdown] lang="zh"
 # 于是只能用所有人的照片重新训练，所以这些照片必须全部保留。另一种做法是编码器 $f$（这里是 Fisher 脸）保持不变，只多存
-# 一个嵌入（课堂上说的“编码”），即一张照片的 $f(x)$。存下来的嵌入合起来叫**图库**，其中每一个叫**模板**。
+# 一个嵌入（课堂上说的“编码”），即一张照片的 $f(x)$。存下来的嵌入合起来叫**图库**，其中每一个叫**模板**；拿来与它们比
+# 较的照片叫**待识别样本**。
 
 # %% tags=["nbval-ignore-output"]
 import time
@@ -376,26 +378,26 @@ assert (changed["softmax"] & ~to_newcomer["softmax"]).any()
 
 # %% [markdown] lang="en"
 # Retraining for Ann has changed what the door thinks of Bob. Nobody asked for that, and somebody
-# would have to test it. (To be fair: one could keep the trunk and retrain only the output layer,
-# (128 + 1) · 9 numbers. It would still tie everybody to everybody. How much of the change is the
-# newcomer, and how much just another random start, we did not separate. Nor do the seconds above
-# count fitting the encoder, which is done once.)
+# would have to test it. (To be fair: one could keep all other layers and retrain only the output
+# layer, (128 + 1) · 9 numbers. It would still tie everybody to everybody. How much of the change
+# is the newcomer, and how much just another random start, we did not separate. Nor do the seconds
+# above count fitting the encoder, which is done once.)
 #
 # ## 4 · Recognise by the smallest distance
 #
-# The lecture's answer is the **similarity function** $d$: small for one person, large for two.
-# Recognition is then a search through the gallery:
+# The lecture's answer is the **similarity function** $d$, a distance in spite of its name: small
+# for one person, large for two. Recognition is then a search through the gallery:
 #
 # $$\text{answer}(x) = \begin{cases}\arg\min_k d(x, x^{(k)}) & \text{if } \min_k d(x, x^{(k)}) \le t,\\ \text{nobody} & \text{otherwise.}\end{cases}$$
 
 # %% [markdown] lang="zh"
-# 为了加进安娜而重新训练，却连门对鲍勃的判断也变了。谁也没要求这样，却得有人重新测一遍。（公平地说：也可以保留主干，只
-# 重新训练输出层，即 (128 + 1) · 9 个数。但它仍把所有人绑在一起。上面的变化中，多少由新同事引起、多少只是随机初始值不
-# 同，这里没有区分；秒数也没有算拟合编码器的时间，那只需做一次。）
+# 为了小王重新训练，门对小李的看法却也变了。谁也没要求这样，却得有人重新测一遍。（公平地说：也可以保留前面各层，只重新
+# 训练输出层，即 (128 + 1) · 9 个数。但它仍把所有人绑在一起。上面的变化中，多少由新同事引起、多少只是随机初始值不同，
+# 这里没有区分；秒数也没有算拟合编码器的时间，那只需做一次。）
 #
 # ## 4 · 按最小距离识别
 #
-# 课堂给出的答案是**相似函数** $d$：同一个人就小，不同的人就大。于是识别就是在图库（gallery）中查找：
+# 课堂给出的答案是**相似函数** $d$，名为“相似”，其实是距离：同一个人就小，不同的人就大。于是识别就是在图库中查找：
 #
 # $$\text{回答}(x) = \begin{cases}\arg\min_k d(x, x^{(k)}) & \text{若 } \min_k d(x, x^{(k)}) \le t,\\ \text{查无此人} & \text{否则。}\end{cases}$$
 
@@ -417,12 +419,15 @@ def distances_to_gallery(office, index, method):
 
 # %% [markdown] lang="en"
 # A softmax can play too: $1 - \hat y_k$ is small when it is sure of employee $k$. Every door now
-# speaks the same language, and the package's `identification_rates` measures them all. First, do
-# the two agree?
+# speaks the same language, and the package's `identification_rates` measures them all: **FPIR**,
+# the share of strangers' photos that are given a name (notebook 01), and **FNIR**, the share of
+# employees' photos that are rejected *or* given the wrong name. First, do the two ways to count
+# agree?
 
 # %% [markdown] lang="zh"
-# softmax 也能这样用：当它确信是员工 $k$ 时，$1 - \hat y_k$ 就小。这样每扇门都说同一种语言，可以统统用程序包里的
-# `identification_rates` 来测量。先看看两种算法是否一致：
+# softmax 也能这样用：当它确信是员工 $k$ 时，$1 - \hat y_k$ 就小。这样每扇门都说同一种语言，可以统统用软件包里的
+# `identification_rates` 来测量：**FPIR**（误报识别率，第 01 课），即被安上名字的陌生人照片所占的比例；**FNIR**（漏报
+# 识别率），即被拒绝*或*被叫错名字的员工照片所占的比例。先看看两种算法是否一致：
 
 # %%
 office = offices[0]
@@ -441,18 +446,12 @@ print(
 print(f"employees, {rates.num_nonmated} of strangers")
 
 # %% [markdown] lang="en"
-# - **FPIR**: strangers who are given a name;
-# - **FNIR**: employees who are rejected, *or* given the wrong name.
-#
 # ## 5 · A stranger at the door
 #
 # The softmax has to choose one of eight: its outputs add up to 1, whoever comes. These are the
 # strangers of whom it was most certain, each beside the employee it took them for.
 
 # %% [markdown] lang="zh"
-# - **FPIR**（误报识别率）：被安上某个名字的陌生人；
-# - **FNIR**（漏报识别率）：被拒绝*或*被叫错名字的员工。
-#
 # ## 5 · 门前的陌生人
 #
 # softmax 必须在八个人中选一个：无论谁来，它的输出之和都是 1。下面是它最有把握的几个陌生人，旁边是它认定的那位员工。
@@ -519,8 +518,8 @@ print(f"and {sure_of_strangers:.0%} of the strangers' photos")
 # 对陌生人的大约一半照片，softmax 都有超过 90 % 的把握：它的输出说的是八个人中*谁最*可能，而不是其中*有没有*这个人。最
 # 小距离则知道远近之别，尽管只有一张照片、只用 Fisher 脸时两者仍有重叠。
 #
-# **能不能教它？** 课堂提到的 $K+1$ 个输出：增加第九类“查无此人”，用 160 张背景照片训练。它们的总权重与八位员工的照片
-# 相同，否则网络只要对所有人都说“查无此人”就能得到不错的成绩。
+# **能不能教它？** 课堂提到的 $K+1$ 个输出：增加第九类“查无此人”，用 160 张背景照片训练。背景照片的总权重与八位员工的
+# 照片相同，否则网络只要对所有人都说“查无此人”就能得到不错的成绩。
 
 # %% tags=["nbval-ignore-output"]
 for seed, office in enumerate(offices):
@@ -606,15 +605,15 @@ for method, rates in curves.items():
 # encoder).
 
 # %% [markdown] lang="zh"
-# 这几扇门在叫出员工名字时有差别，在拒绝陌生人时差别大得多。当 FPIR 为 10 % 时，softmax 漏认的员工是直接比较距离的 1.5
-# 倍以上。在这一点上，“查无此人”这一类有所帮助，但还不够，而且叫对的名字也少了。可能的原因是：十六个背景人物代表不了
-# 所有的陌生人。距离做得最好，而且在这里原始像素与 Fisher 脸不相上下：**一扇门需要的是好的 $d$，而它还有待学习。**（第
-# 一幅图要小心地读。上下两栏要一起看：Fisher 脸放进来的陌生人远少于要求，代价是多拒绝了员工；所以比较各扇门要看第二幅
-# 图，在同一个 FPIR 上比。另外，图中的区间把阈值当作固定不变：有一个区间根本不含 10 %，可见只在八个人身上设定的阈值会
-# 偏离多远。）
+# 几扇门叫对员工名字的本事有差别，拒绝陌生人的本事差别大得多。当 FPIR 为 10 % 时，softmax 漏认的员工是直接比较距离的
+# 1.5 倍以上。在这个 FPIR 上，“查无此人”这一类有所帮助，但还不够，而且叫对的名字也少了。可能的原因是：十六个背景组的人
+# 代表不了所有的陌生人。距离做得最好，而且在这里原始像素与 Fisher 脸不相上下：**一扇门需要的是好的 $d$，而它还有待学
+# 习。**（第一幅图要小心看。上下两栏要一起看：Fisher 脸放进来的陌生人远少于要求，代价是多拒绝了员工；所以比较各扇门要
+# 看第二幅图，在同一个 FPIR 上比。另外，图中的区间把阈值当作固定不变：有一个区间根本不含 10 %，可见只在八个人身上设定
+# 的阈值会偏离多远。）
 #
-# 说句老实话：同事的照片有三分之一以上认不出来，这样的门算不上门。它是 03（孪生网络）、04（三元组损失）和 05（公开发布
-# 的编码器）的尺子。
+# 说句老实话：同事的照片有三分之一以上认不出来，这样的门算不上门。第 03 课（孪生网络）、第 04 课（三元组损失）和第 05
+# 课（公开发布的编码器）都拿它当尺子。
 
 # %%
 reached = {method: rates.fnir_at_fpir(0.1) for method, rates in curves.items()}
@@ -633,7 +632,7 @@ assert curves["softmax, K + 1"].rank_rates[0] < curves["softmax"].rank_rates[0]
 # %% [markdown] lang="zh"
 # ## 7 · 练习
 #
-# **练习 1.** 对单个待识别样本：给出名字，或者拒绝。
+# **练习 1：** 对单个待识别样本：给出名字，或者拒绝。
 
 
 # %% tags=["exercise"]
@@ -658,7 +657,7 @@ exercises.check_identify(solution_identify)
 # mean distance be better? Think of one bad photo.)
 
 # %% [markdown] lang="zh"
-# **练习 2.** 有的人登记了三张照片。离得最近的模板是谁的？（用平均距离会更好吗？想想其中有一张坏照片。）
+# **练习 2：** 有的人登记了三张照片。离得最近的模板是谁的？（用平均距离会更好吗？想想其中有一张坏照片。）
 
 
 # %% tags=["exercise"]
@@ -682,7 +681,7 @@ exercises.check_nearest_person(solution_nearest_person)
 # more person joins an office of `num_people`?
 
 # %% [markdown] lang="zh"
-# **练习 3.** 在一个有 `num_people` 人的办公室里再来一个人，输出层共有多少个参数（权重和偏置）？
+# **练习 3：** 在一个有 `num_people` 人的办公室里再来一个人，输出层共有多少个参数（权重和偏置）？
 
 
 # %% tags=["exercise"]
@@ -707,7 +706,7 @@ exercises.check_output_layer_parameters(solution_output_layer_parameters)
 # Return FPIR and FNIR.
 
 # %% [markdown] lang="zh"
-# **练习 4.** 测量一扇门。对员工的每张照片，已知最近的名字是否正确以及最小距离；对陌生人的每张照片，已知最小距离。求
+# **练习 4：** 测量一扇门。对员工的每张照片，已知最近的名字对不对，以及最小距离；对陌生人的每张照片，已知最小距离。求
 # FPIR 和 FNIR。
 
 
@@ -743,8 +742,9 @@ exercises.check_open_set_rates(solution_open_set_rates)
 # recognition", 2015 · Taigman et al., "DeepFace", CVPR 2014 · Scheirer et al., "Toward open set
 # recognition", PAMI 2013 · Grother, Ngan, "Face Recognition Vendor Test", NIST IR 8009, 2014.
 #
-# **Next:** [03 · Siamese networks](03_siamese.ipynb): the network learns $d$ itself. **Back:**
-# [01 · Verification and recognition](01_verification.ipynb).
+# **Next:** [03 · Siamese networks](03_siamese.ipynb): raw pixels were as good as anything here.
+# Can a network learn a better $d$? **Back:**
+# [01 · Face verification and recognition](01_verification.ipynb).
 
 # %% [markdown] lang="zh"
 # ## 小结
@@ -755,8 +755,9 @@ exercises.check_open_set_rates(solution_open_set_rates)
 #   绝陌生人的效果都不如距离。
 # - **FPIR 和 FNIR** 要一起看，而且要在训练和阈值都没有见过的陌生人身上测量。
 #
-# **参考文献.** Koch、Zemel、Salakhutdinov，“Siamese neural networks for one-shot image recognition”，2015 ·
-# Taigman 等，“DeepFace”，CVPR 2014 · Scheirer 等，“Toward open set recognition”，PAMI 2013 ·
-# Grother、Ngan，“Face Recognition Vendor Test”，NIST IR 8009，2014。
+# **参考文献：** Koch、Zemel、Salakhutdinov，“Siamese neural networks for one-shot image recognition”，2015 · Taigman
+# 等，“DeepFace”，CVPR 2014 · Scheirer 等，“Toward open set recognition”，PAMI 2013 · Grother、Ngan，“Face Recognition
+# Vendor Test”，NIST IR 8009，2014。
 #
-# **下一节：** [03 · 孪生网络](03_siamese.ipynb)：让网络自己学会 $d$。**上一节：** [01 · 人脸验证与人脸识别](01_verification.ipynb)。
+# **下一课：** [03 · 孪生网络](03_siamese.ipynb)：这里没有哪种方法胜过原始像素。网络能学出更好的 $d$ 吗？**上一课：**
+# [01 · 人脸验证与人脸识别](01_verification.ipynb)。

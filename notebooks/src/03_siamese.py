@@ -12,21 +12,22 @@
 #   against baselines that learned nothing, or little, and say honestly which of them it beats.
 #
 # **You need** notebooks 01 (EER, Fisherfaces, intervals over people) and 02 (one-shot), and a
-# first idea of a convolutional network. **Run time:** about 60 seconds on 2 CPU cores.
+# first idea of a convolutional network.
+# **Run time:** about 60 seconds on 2 CPU cores.
 
 # %% [markdown] lang="zh"
 # # 03 · 孪生网络：学会距离
 #
 # *一个网络看两张照片，只学一件事：近，还是远。* 没有人告诉它什么是鼻子。然后来了十个它从未见过的人，它开始把他们区分开来。
 #
-# **学完本节，你能够**
+# **学完本课，你能够**
 # - 说清孪生网络（Siamese network）共享的是什么，并演示两张照片如何一起贡献每一个梯度；
 # - 把一张照片变成 128 个数 $f(x)$，把两张照片变成一个距离 $d$；
 # - 写出对比损失（contrastive loss），并挑选能教会网络的照片对；
-# - 在 CPU 上用几秒钟训练它，在它从未见过的人身上测量它，给出区间，与什么都没学或只学了一点的基线比较，并如实说出它胜
-#   过了谁。
+# - 在 CPU 上用几秒钟把它训练好，在它从未见过的人身上测量，给出区间，与没学过或只学过一点的基线比较，并如实说出胜过了
+#   谁。
 #
-# **你需要** 01（EER、Fisher 脸、按人计算的区间）和 02（单样本学习），以及对卷积网络的初步了解。
+# **预备知识：** 第 01 课（EER、Fisher 脸、按人计算的区间）和第 02 课（单样本学习），以及对卷积网络的初步了解。
 # **运行时间：** 双核 CPU 约 60 秒。
 
 # %% tags=["setup"]
@@ -72,8 +73,8 @@ COMPONENTS_TRIED = (20, 30, 50, 70)  # of eigenfaces and Fisherfaces
 # %% [markdown] lang="zh"
 # ## 1 · 把一张脸变成 128 个数
 #
-# 02 以一个愿望结束：*一个好的 $d$*。原始像素首先比较光照和构图，然后才比较人。那就先让网络 $f$ 看照片，再比较它给出的
-# 结果：
+# 第 02 课以一个愿望收尾：*一个好的 $d$*。原始像素首先比较光照和构图，然后才比较人。那就让网络 $f$ 先看照片，再比较它
+# 给出的结果：
 #
 # $$d(x^{(1)}, x^{(2)}) = \lVert f(x^{(1)}) - f(x^{(2)}) \rVert^2.$$
 #
@@ -104,8 +105,8 @@ for layer in encoder.layers:
 # else? Blue is negative, red is positive; each square is one of the 128 numbers.
 
 # %% [markdown] lang="zh"
-# 网络是新的，权重是随机的。对同一个人的两张照片和另一个人的照片，它会说什么？蓝色为负，红色为正；每个小格是 128 个数中
-# 的一个。
+# 网络是新的，权重是随机的。同一个人的两张照片，再加另一个人的一张，它会怎么说？蓝色为负，红色为正；每个小格是 128 个
+# 数中的一个。
 
 
 # %%
@@ -169,7 +170,7 @@ print(f"d by the model {by_model:.4f}, by hand {by_hand:.4f}")
 # to itself:
 
 # %% [markdown] lang="zh"
-# 假如它们*真的*是两个网络，各有各的权重呢？那么一张照片连离它自己都不近：
+# 假如它们*真的*是两个网络，各有各的权重呢？那样一张照片离自己都不近：
 
 # %%
 other = build_embedding_model(images.shape[1:])
@@ -315,10 +316,10 @@ print(
 # who it is*.
 
 # %% [markdown] lang="zh"
-# 32 对里平均只有一两对是同一个人，有些批次里一对也没有。`PairBatches` 按固定的比例抽取。一半对一半是常见的选择。但同一个人的一
-# 对，只要有一点距离就要付代价，陌生人只在间隔之内才付：这个比例决定了拉与推的平衡。我们取八分之一；可以在设置里改成 0.5
-# 试试。另外，20 个人、每人 10 张照片还是太少，因此每张照片每次都会随机地稍作旋转、平移、缩放、镜像和明暗变化：凡是*不改变
-# “这是谁”*的变化都可以。
+# 随机抽 32 对，平均只有一两对是同一个人，有些批次会一对也没有。`PairBatches` 按固定的比例抽取。一半对一半是常见的选
+# 择。但同一个人的一对，只要有一点距离就要付代价，陌生人只在间隔之内才付：这个比例决定了拉与推的平衡。我们取八分之一；
+# 可以在设置里改成 0.5 试试。另外，20 个人、每人 10 张照片还是太少，因此每张照片每次都会随机地稍作旋转、平移、缩放、镜
+# 像和明暗变化：凡是*不改变身份*的变化都可以。
 
 # %%
 copies = training.augment_faces(np.repeat(images[three_photos[:1]], 9, axis=0), rng)
@@ -329,15 +330,17 @@ plt.show()
 # %% [markdown] lang="en"
 # ## 5 · Training
 #
-# Twenty people to learn from; ten **validation** people who only tell when to stop; ten **test**
-# people whom neither learning nor stopping has seen. `train_encoder` measures the EER on the
-# validation people after each epoch and keeps the best weights.
+# Twenty people to learn from; ten **validation** people who only tell when to stop (a role like that of
+# the calibration people in notebook 01); ten **test** people whom neither learning nor stopping has
+# seen. `train_encoder` measures the EER on the validation people after each epoch and keeps the best
+# weights.
 
 # %% [markdown] lang="zh"
 # ## 5 · 训练
 #
-# 二十个人用来学习；十个人组成**验证组**，只用来决定何时停止；还有十个人组成**测试组**，学习和停止都没有用到他们。`train_encoder`
-# 每轮之后在验证组上测量 EER，并保留最好的权重。
+# 二十个人用来学习；十个人组成**验证组**（validation，与“人脸验证”无关），只用来决定何时停止（作用类似第 01 课的校准
+# 组）；还有十个人组成**测试组**，学习和停止都没有用到他们。`train_encoder` 每轮之后在验证组上测量 EER，并保留最好的权
+# 重。
 
 
 # %%
@@ -395,8 +398,8 @@ plt.show()
 # ## 6 · Before and after, on people it has never seen
 
 # %% [markdown] lang="zh"
-# 在用来学习的人身上，损失一直在降；验证组的 EER 很早就降下来，之后时好时坏。最好的一轮是*在他们身上*选出来的，所以他们的 EER 偏
-# 乐观一点。下面看测试组。
+# 在用来学习的人身上，损失一直在降；验证组的 EER 很早就降下来，之后时好时坏。最好的一轮是*在他们身上*选出来的，所以他
+# 们的 EER 略偏乐观。下面看测试组。
 #
 # ## 6 · 训练前与训练后：从未见过的人
 
@@ -407,7 +410,7 @@ figure, axes = plt.subplots(1, 2, figsize=(9.2, 3.2))
 for ax, encoded, title in zip(axes, (before, after), ("before", "after"), strict=True):
     found = pairs_among(test, encoded)
     plots.plot_distance_histograms(found.genuine, found.impostor, ax=ax)
-    ax.set_title(f"{title}: EER {eer_of(found.genuine, found.impostor):.1%}")
+    ax.set(title=f"{title}: EER {eer_of(found.genuine, found.impostor):.1%}", xlabel="d, squared")
 plt.show()
 
 # %% [markdown] lang="en"
@@ -419,7 +422,7 @@ plt.show()
 # vary most (PCA). A colour is a person.
 
 # %% [markdown] lang="zh"
-# 也请看一下刻度：训练前所有距离都很小；训练后，陌生人彼此拉开了距离，同一个人的照片彼此更近。但并非全部如此：橙色小山下面
+# 还要看刻度：训练前所有距离都很小；训练后，陌生人彼此拉开了距离，同一个人的照片彼此更近。但并非全部如此：橙色小山下面
 # 的那条蓝色尾巴，使任何阈值都难免判错一些。
 #
 # **一张地图。** 把测试组十个人的 128 个数压缩到变化最大的两个方向（PCA）。一种颜色代表一个人。
@@ -462,8 +465,11 @@ def nearest_photos(encoded, probes, num_neighbours=4):
 
 in_pixels = cdist(pixels[test], pixels[test])
 np.fill_diagonal(in_pixels, np.inf)
-wrong_by_pixels = test[labels[test][in_pixels.argmin(axis=1)] != labels[test]]
-probes = wrong_by_pixels[np.linspace(0, len(wrong_by_pixels) - 1, 4).astype(int)]
+nearest_people = labels[test][np.argsort(in_pixels, axis=1)[:, :4]]
+num_strangers = np.sum(nearest_people != labels[test][:, None], axis=1)
+by_strangers = np.argsort(-num_strangers, kind="stable")
+_, one_a_person = np.unique(labels[test][by_strangers], return_index=True)
+probes = test[by_strangers[np.sort(one_a_person)[:4]]]
 figure, axes = plt.subplots(1, 3, figsize=(9.2, 3.4))
 for ax, encoded, title in zip(
     axes, (pixels, before, after), ("raw pixels", "untrained", "trained"), strict=True
@@ -476,8 +482,8 @@ for ax, encoded, title in zip(
 plt.show()
 
 # %% [markdown] lang="en"
-# These are hard probes on purpose: test photos whose nearest neighbour in raw pixels is somebody
-# else. The first photo in each row is the probe.
+# These are hard probes on purpose: of four people the photo that has the most strangers among its four
+# nearest in raw pixels. The first photo in each row is the probe.
 #
 # ## 7 · Is it better? Four rounds, two seeds, and the baselines
 #
@@ -490,15 +496,17 @@ plt.show()
 #   (chance 10 %; the mean over all galleries, computed exactly).
 
 # %% [markdown] lang="zh"
-# 这里故意挑了难的待识别样本：在原始像素里，离它们最近的是别人的照片。每行第一张就是待识别样本。
+# 这里故意挑了难的待识别样本：四个人各一张，都是在原始像素里最近的四张中别人的照片最多的那一张。每行第一张就是待识别样
+# 本。
 #
 # ## 7 · 真的更好吗？四轮、两个种子，以及基线
 #
-# 一轮只有十个人，一个种子只是一次运气。所以分四轮，让每个人都被测试一次，每轮训练两个网络；旁边是 01 的基线，使用*同样*
-# 的训练组和验证组。两个问题：
+# 一轮只有十个人，一个种子只是一次运气。所以分四轮，让每个人都被测试一次，每轮训练两个网络；旁边是第 01 课的基线，使
+# 用*同样*的训练组和验证组。两个问题：
 #
-# - **验证**：在没见过的人的所有照片对上的 EER（随机猜：50 %）；
-# - **单样本识别**：十个没见过的人，图库里每人一张照片，这张新照片是谁的？（随机猜：10 %；对所有可能的图库精确取平均）。
+# - **验证**：在没见过的人的所有照片对上的 EER（随机水平：50 %）；
+# - **单样本识别**：十个没见过的人，图库里每人一张照片，这张新照片是谁的？（随机水平：10 %；对所有可能的图库精确取平
+#   均）。
 
 
 # %%
@@ -596,9 +604,10 @@ print("EER of each Siamese network, in per cent, the seeds of a round together:"
 # nothing: two networks of one round can differ by more than these methods do.
 
 # %% [markdown] lang="zh"
-# **老实说：它学到了东西，但看不出比经典方法更好。** 一个从随机权重出发的网络，几秒钟就学会了脸与脸有何不同，明显好于起点。
-# 可是与原始像素和 Fisher 脸相比，差值的区间都包含 0；一个 1936 年的公式，1997 年用到人脸上，凭同样的二十个人也走到了同
-# 样远。再看不同种子的结果，就知道为什么单独一次训练什么也证明不了：同一轮的两个网络之间的差别，可以比这几种方法之间的差别还大。
+# **老实说：它学到了东西，但看不出比经典方法更好。** 一个从随机权重出发的网络，几秒钟就学会了脸与脸有何不同，明显好于
+# 起点。可是与原始像素和 Fisher 脸相比，差值的区间都包含 0；一个 1936 年的公式，1997 年用到人脸上，用同样的二十个人，
+# 也能做到这样。再看不同种子的结果，就知道为什么单独一次训练什么也证明不了：同一轮的两个网络之间的差别，可以比这几种方
+# 法之间的差别还大。
 
 # %%
 assert gains["untrained network"][0] > 0
@@ -635,12 +644,12 @@ assert np.sum((a - another) ** 2) < 0.5 * np.sum((a - b) ** 2)
 # %% [markdown] lang="zh"
 # A 的两个方块仍然相像，B 的则是另一个样子。图库要为一个人保存的就只有这些：128 个数，而不是照片。
 #
-# **还不够好的地方。** 一对照片只说“近”或“远”，各说各的，对所有人用同一把尺。但识别并不问同一个人的照片相距多远，只要
-# 求陌生人*更远*。这种比较需要三张照片：见 04，同样的网络，同样的照片。
+# **还不够好的地方。** 一对照片只说“近”或“远”，各说各的，对所有人用同一把尺。但识别并不管同一个人的照片相距多远，只要
+# 求陌生人*更远*。这种比较需要三张照片：见第 04 课，同样的网络，同样的照片。
 #
 # ## 9 · 练习
 #
-# **练习 1.** 用任意一个编码器计算孪生距离：`encoder` 接受一批照片（这里是一行行的数），返回一批嵌入。
+# **练习 1：** 用任意一个编码器计算孪生距离：`encoder` 接受一批照片（这里是一行行的数），返回一批嵌入。
 
 
 # %% tags=["exercise"]
@@ -663,7 +672,7 @@ exercises.check_siamese_distance(solution_siamese_distance)
 # **Exercise 2.** The contrastive loss of each pair, from squared distances.
 
 # %% [markdown] lang="zh"
-# **练习 2.** 由平方距离计算每一对的对比损失。
+# **练习 2：** 由平方距离计算每一对的对比损失。
 
 
 # %% tags=["exercise"]
@@ -688,7 +697,7 @@ exercises.check_contrastive_loss(solution_contrastive_loss)
 # is genuine?
 
 # %% [markdown] lang="zh"
-# **练习 3.** 有 `num_people` 个人，每人 `photos_per_person` 张照片：所有照片对中，同一个人的占多大比例？
+# **练习 3：** 有 `num_people` 个人，每人 `photos_per_person` 张照片：所有照片对中，同一个人的占多大比例？
 
 
 # %% tags=["exercise"]
@@ -712,7 +721,7 @@ exercises.check_genuine_share(solution_genuine_share)
 # cosine you know?
 
 # %% [markdown] lang="zh"
-# **练习 4.** 所有嵌入的长度都是 1。已知两个嵌入的余弦，它们的平方距离是多少？
+# **练习 4：** 所有嵌入的长度都是 1。已知两个嵌入的余弦，它们的平方距离是多少？
 
 
 # %% tags=["exercise"]
@@ -738,7 +747,7 @@ exercises.check_distance_from_cosine(solution_distance_from_cosine)
 #   would not even be near to itself.
 # - **Embedding**: 128 numbers of length 1; $d$ is their squared distance, between 0 and 4.
 # - **Contrastive loss**: pull one person's photos together, push two people apart up to a margin;
-#   how many pairs of each kind is a choice, made on validation people.
+#   how many pairs of each kind is a choice (here one in eight is genuine).
 # - **On people never seen** it is clearly ahead of the untrained network: it learned *how faces differ*,
 #   not twenty faces. Raw pixels and Fisherfaces it does not surely beat, and a second seed can
 #   move it more than it differs from them.
@@ -749,21 +758,24 @@ exercises.check_distance_from_cosine(solution_distance_from_cosine)
 # neural networks for one-shot image recognition", 2015 · Fisher, "The use of multiple measurements
 # in taxonomic problems", 1936 · Belhumeur, Hespanha, Kriegman, "Eigenfaces vs. Fisherfaces", PAMI 1997.
 #
-# **Next:** [04 · Triplet loss](04_triplet.ipynb). **Back:** [02 · One-shot learning](02_one_shot.ipynb).
+# **Next:** [04 · Triplet loss](04_triplet.ipynb): what if a photo need not be *near*, only nearer than
+# a stranger's? **Back:** [02 · One-shot learning](02_one_shot.ipynb).
 
 # %% [markdown] lang="zh"
 # ## 小结
 #
-# - **一套权重，两个输入**：两张照片的梯度相加；若是两个网络，一张照片连离自己都不近。
+# - **一套权重，两个输入**：两张照片的梯度相加；若是两个网络，一张照片离自己都不近。
 # - **嵌入**：128 个数，长度为 1；$d$ 是它们的平方距离，在 0 与 4 之间。
-# - **对比损失**：把同一个人的照片拉近，把两个人推开，直到间隔为止；两种照片对各占多少，要靠验证组来选择。
+# - **对比损失**：把同一个人的照片拉近，把两个人推开，直到间隔为止；两种照片对各占多少，可以自己选（这里八对中有一对是
+#   真匹配对）。
 # - **在从未见过的人身上**，它明显胜过未训练的网络：它学会的是*脸与脸有何不同*，而不是二十张脸。但不能说它胜过原始像素和
 #   Fisher 脸；单是换一个种子，变化就可能大过它与这两者的差别。
 #
-# **参考文献.** Bromley 等，“Signature verification using a Siamese time delay neural network”，NeurIPS 1993 ·
-# Hadsell、Chopra、LeCun，“Dimensionality reduction by learning an invariant mapping”，CVPR 2006 · Taigman
-# 等，“DeepFace”，CVPR 2014 · Koch 等，“Siamese neural networks for one-shot image recognition”，2015 · Fisher，
-# “The use of multiple measurements in taxonomic problems”，1936 · Belhumeur、Hespanha、Kriegman，“Eigenfaces
-# vs. Fisherfaces”，PAMI 1997。
+# **参考文献：** Bromley 等，“Signature verification using a Siamese time delay neural network”，NeurIPS 1993 ·
+# Hadsell、Chopra、LeCun，“Dimensionality reduction by learning an invariant mapping”，CVPR 2006 · Taigman 等，
+# “DeepFace”，CVPR 2014 · Koch 等，“Siamese neural networks for one-shot image recognition”，2015 · Fisher，“The use
+# of multiple measurements in taxonomic problems”，1936 · Belhumeur、Hespanha、Kriegman，“Eigenfaces vs.
+# Fisherfaces”，PAMI 1997。
 #
-# **下一节：** [04 · 三元组损失](04_triplet.ipynb)。**上一节：** [02 · 单样本学习](02_one_shot.ipynb)。
+# **下一课：** [04 · 三元组损失](04_triplet.ipynb)：如果不要求“近”，只要求比陌生人更近，会怎样？**上一课：**
+# [02 · 单样本学习](02_one_shot.ipynb)。

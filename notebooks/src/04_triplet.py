@@ -21,13 +21,13 @@
 # *三张照片：你、又一张你、另一个人。* 要学的不是“近”，而是“更近”。这就是 FaceNet 背后的损失，一行就能写完；但它有一个
 # 漏洞，网络可以从那里溜走。我们会亲眼看一个网络这么做。
 #
-# **学完本节，你能够**
+# **学完本课，你能够**
 # - 写出这个损失，并说明间隔有什么用；
 # - 认出一个已经坍缩的网络，而不必白等一个小时；
 # - 解释为什么随机的三元组很快就教不了什么，并挖掘更好的三元组；
 # - 用三十个人的少量照片训练一个编码器，让它凭一张照片认出它从未见过的人。
 #
-# **你需要** 01（EER、按人计算的区间）和 03（嵌入、孪生网络）。
+# **预备知识：** 第 01 课（EER、按人计算的区间）和第 03 课（嵌入、孪生网络）。
 # **运行时间：** 双核 CPU 约 65 秒。
 
 # %% tags=["setup"]
@@ -68,8 +68,8 @@ PHOTOS_KEPT = (1, 3)  # of each training person, for section 8
 # %% [markdown] lang="zh"
 # ## 1 · 锚点、正例、负例
 #
-# **锚点**（anchor）A 和**正例**（positive）P 是同一个人，**负例**（negative）N 是另一个人。我们要的不是 $d(A, P)$ 小，
-# 而是它比 $d(A, N)$ 小：
+# **锚点**（anchor，课堂上叫“靶目标”）A 和**正例**（positive）P 是同一个人，**负例**（negative，课堂上叫“反例”）N 是另
+# 一个人。我们要的不是 $d(A, P)$ 小，而是它比 $d(A, N)$ 小：
 #
 # $$\lVert f(A) - f(P) \rVert^2 \;\le\; \lVert f(A) - f(N) \rVert^2.$$
 
@@ -125,7 +125,7 @@ plt.show()
 # The lecture's example: $d(A, P) = 0.5$, $\alpha = 0.2$. When is the loss 0?
 
 # %% [markdown] lang="zh"
-# 在原始像素里（数字是到锚点的 $d$），将近九成的照片，最难的三元组不满足这个不等式。要学的正是这些三元组。
+# 在原始像素里（图上的数字是到锚点的 $d$），将近九成的照片，最难的三元组不满足这个不等式。要学的正是这些三元组。
 #
 # ## 2 · 零解，以及间隔
 #
@@ -134,7 +134,7 @@ plt.show()
 #
 # $$L(A, P, N) = \max\bigl(\lVert f(A) - f(P) \rVert^2 - \lVert f(A) - f(N) \rVert^2 + \alpha,\; 0\bigr).$$
 #
-# 课堂的例子：$d(A, P) = 0.5$，$\alpha = 0.2$。什么时候损失为 0？
+# 课堂上的例子：$d(A, P) = 0.5$，$\alpha = 0.2$。什么时候损失为 0？
 
 
 # %%
@@ -205,8 +205,8 @@ print(f"max({d_ap:.2f} − {d_an:.2f} + {MARGIN}, 0) = {by_hand:.2f}")
 # %% [markdown] lang="zh"
 # N 在内圈之外，才比 P 更远；在外圈之外，才远出一个间隔。这里它夹在两圈之间：次序对了，间隔不够，所以 P 会被拉近，N 会被推开。
 #
-# 代价 $J$ 是对全部 $m$ 个三元组求和。下面用三重循环写出它的意思，作用在一批未训练的嵌入上。程序包不必造出任何三元组，就
-# 能算出平均值：
+# 代价 $J$ 是对全部 $m$ 个三元组求和。下面用三重循环写出它的意思，作用在一批未训练的嵌入上。软件包不必造出任何三元组，
+# 就能算出平均值：
 
 
 # %%
@@ -245,8 +245,8 @@ print(f"m = {count} triplets from {len(some)} photos, J = {total:.1f}, J / m = {
 #
 # ## 4 · 一个网络坍缩了
 #
-# 课堂上建议不要随机抽取三元组，而要挑 A 与 P 差别大的（换了发型、留了胡子）、A 与 N 长得像的。那么，从最难的三元组学
-# 起听起来最好：对每个锚点，取最远的正例和最近的负例。用平方距离，从第一步就开始：
+# 课堂上建议不要随机抽取三元组，而要挑 A 与 P 差别大的（换了发型、留了胡子）、A 与 N 长得像的。这样看来，最难的三元组
+# 应该最好：对每个锚点，取最远的正例和最近的负例。用平方距离，从第一步就这样选：
 
 
 # %%
@@ -343,7 +343,7 @@ assert semi_hard.validation_spread[-1] > 10 * untrained_spread
 # %% [markdown] lang="zh"
 # ## 5 · 为什么随机三元组很快就教不了什么
 #
-# 损失为 0 的三元组，梯度也为 0。用随机三元组训练，看看所有三元组中还有多少是**有效的**（active），也就是还有损失的。
+# 损失为 0 的三元组，梯度也为 0。用随机三元组训练，看看所有三元组中还有多少是**有效的**（active），即损失还大于 0。
 
 # %% tags=["nbval-ignore-output"]
 learners = {
@@ -365,7 +365,7 @@ for mining, runs in trained.items():
     ax.plot(epochs, active.T, color=color, linewidth=0.8, alpha=0.5)
     ax.plot(epochs, active.mean(axis=0), "o-", color=color, label=f"trained on {mining}")
 ax.yaxis.set_major_formatter("{x:.0%}")
-ax.set(xlabel="epoch", ylabel="active share of all triplets", ylim=(0, 1), xticks=epochs)
+ax.set(xlabel="epoch", ylabel="active share of all triplets", ylim=(0, 1.05), xticks=epochs)
 ax.legend()
 plt.show()
 active_at_end = np.mean([history.metrics["active"][-1] for _, history in trained["random"]])
@@ -392,16 +392,17 @@ print(f"trained on random triplets, at the end: {active_at_end:.0%} of them stil
 
 # %% [markdown] lang="zh"
 # 短短八轮之后，五个随机三元组里已经有四个以上满足了：它们的梯度为零，那些计算都白做了。这就是课堂上说不要随机抽取的原
-# 因。（顶上那条平线是另一回事：那个网络的嵌入挤得太近，没有一个三元组达到间隔。曲线数的是全部三元组，不是各网络用来学习的那些：半难的曲线最低，而它仍
-# 能从剩下的少数里挑选。）
+# 因。（顶上那条平线是另一回事：那个网络的嵌入挤得太紧，没有一个三元组达到间隔。曲线数的是全部三元组，不是各网络用来学
+# 习的那些：半难的曲线最低，而它仍能从剩下的少数里挑选。）
 #
 # ## 6 · 选哪些三元组？同样训练量下的四种办法
 #
 # - **随机**（random）：对每个锚点和正例，任取一个负例；
 # - 一批中的**全部**（all），只对有效的取平均；
-# - **半难**（semi-hard，FaceNet）：*比正例更远*的负例中最近的那个。它可能缺间隔，但不缺次序（若没有更远的负例，就取最远的），这有助于远离零解；
-# - **最难**（hard，*batch hard*）：最远的正例，最近的负例；这里用不平方的距离和软间隔 $\log(1 + e^{d_{AP} - d_{AN}})$，
-#   Hermans 等人这样做，是为了减少坍缩的可能。
+# - **半难**（semi-hard，FaceNet）：*比正例更远*的负例中最近的那个。它可能缺间隔，但不缺次序（若没有更远的负例，就取最
+#   远的），这有助于远离零解；
+# - **最难**（hard，*batch hard*）：最远的正例，最近的负例；这里用不平方的距离和软间隔
+#   $\log(1 + e^{d_{AP} - d_{AN}})$，Hermans 等人这样做，是为了减少坍缩的可能。
 #
 # 看一个锚点和它的各个距离，就知道每种办法会选谁：
 
@@ -437,14 +438,16 @@ ax.spines["left"].set_visible(False)
 plt.show()
 
 # %% [markdown] lang="en"
-# Equal budget: the same batches, steps and optimizer, no validation, three rounds with other people
-# and another seed in each. Tested on the ten people of each round who were left out. (The
-# last two differ in more than the choice: "all" averages over the active, "hard" has a soft margin. And
-# do not compare with notebook 03: there twenty people were trained on, here thirty.)
+# Equal budget: the same batches, steps and optimiser, no validation, three rounds with other people and
+# another seed in each. Tested on the ten people of each round who were left out. (The last two differ
+# in more than the choice: "all" averages over the active, "hard" has a soft margin. And do not compare
+# with notebook 03: there twenty people were trained on, here thirty.) In the figure the short strokes
+# are the three rounds.
 
 # %% [markdown] lang="zh"
-# 训练量相同：同样的批次、步数和优化器，不用验证；三轮，每轮用不同的人、不同的种子。测试的是每轮留出的十个人。（“全部”和“最难”不只是选法不同：前者只对有效的取平均，后者用软间隔。也不要与 03 直接比较：那里
-# 用二十个人训练，这里用三十个。）
+# 训练量相同：同样的批次、步数和优化器，不用验证；三轮，每轮用不同的人、不同的种子。测试的是每轮留出的十个人。（“全部”
+# 和“最难”不只是选法不同：前者只对有效的取平均，后者用软间隔。也不要与第 03 课直接比较：那里用二十个人训练，这里用三十
+# 个。）图中的短竖线是各轮的结果。
 
 
 # %%
@@ -510,10 +513,10 @@ for mining in ("all", "semi-hard", "hard"):
 # satisfied, and we do not have those.
 
 # %% [markdown] lang="zh"
-# **这说明了什么，没说明什么。** 在这里，最难的三元组是最差的老师：在这点训练量之内，网络还没有从那个漏洞里走出来。至于随
-# 机、全部和半难，区间分不出高下：一批只有 32 张照片，训练又这么短，随机三元组到快结束时才枯竭。（“最难”的网络怎么还能认对 79 %？嵌入虽然几乎重合，微小的差别仍排得出次序，就像 03 里未
-# 训练的网络。）浪费的是计算：到最后，大多
-# 数随机三元组什么也教不了。FaceNet 的论据说的是几百万张照片，那时几乎*所有*随机三元组都已满足，而我们没有那么多照片。
+# **这说明了什么，没说明什么。** 在这里，最难的三元组是最差的老师：在这点训练量之内，网络还没有从那个漏洞里走出来。至
+# 于随机、全部和半难，区间分不出高下：训练这么短，随机三元组到快结束时才枯竭。（“最难”的网络怎么还能认对 79 %？嵌入虽
+# 然几乎重合，微小的差别仍排得出次序，就像第 03 课里未训练的网络。）浪费的是计算：到最后，大多数随机三元组什么也教不
+# 了。FaceNet 的理由针对的是几百万张照片，那时几乎*所有*随机三元组都已满足，而我们没有那么多照片。
 
 # %%
 of_mining = {mining: eer.estimate for mining, (eer, _, _) in results.items()}
@@ -527,17 +530,18 @@ assert 0.08 < active_at_end < 0.2
 # %% [markdown] lang="en"
 # ## 7 · The hardest triplets, seen
 #
-# For people it has never seen, which triplets does a trained encoder get most wrong? From here on
-# we use encoders that come with the course. They were trained for longer (400 steps, ours took 96),
-# with a margin of 0.4 and a falling learning rate, on thirty people
-# each, with every one of them in every batch (`tools/train_weights.py` makes them again); the
-# manifest says which ten people were held out.
+# For people it has never seen, which triplets does a trained encoder get most wrong? Here and in
+# section 9 we use encoders that come with the course. They were trained for longer (400 steps, ours
+# took 96), with a margin of 0.4 and a falling learning rate, on thirty people each, with every one of
+# them in every batch (`tools/train_weights.py` makes them again); the manifest says which ten people
+# were held out.
 
 # %% [markdown] lang="zh"
 # ## 7 · 看看最难的三元组
 #
-# 对它从未见过的人，训练好的编码器错得最厉害的是哪些三元组？从这里起，我们使用课程自带的编码器：训练得更久（400 步，上面是 96 步），间隔为 0.4，学习率逐渐下降，每个
-# 都用三十个人训练，每一批里三十个人都在（`tools/train_weights.py` 可以重新训练它们）；清单里写明了哪十个人被留出。
+# 对它从未见过的人，训练好的编码器错得最厉害的是哪些三元组？这一节和第 9 节使用课程自带的编码器：训练得更久（400 步，
+# 上面是 96 步），间隔为 0.4，学习率逐渐下降，每个都用三十个人训练，每一批里三十个人都在（`tools/train_weights.py` 可
+# 以重新训练它们）；清单里写明了哪十个人被留出。
 
 # %%
 shipped = {}  # the people held out → two encoders, from two seeds
@@ -591,8 +595,8 @@ print(f"hardest triplets of each photo that are in the right order: {satisfied:.
 # positives are its own altered copies.)
 
 # %% [markdown] lang="zh"
-# 课堂上说的胡子这里有，长在陌生人脸上；还有一样它没提到的：**眼镜**。戴上或摘下眼镜，再转一转头，就比换一个人变得还远。在一个只
-# 见过三十个人的网络看来，眼镜就是这个人的一部分。
+# 课堂上说的胡子这里有，长在陌生人脸上；还有一样它没提到的：**眼镜**。戴上或摘下眼镜，再转一转头，就比换一个人还要远。
+# 在一个只见过三十个人的网络看来，眼镜就是这个人的一部分。
 #
 # ## 8 · 为什么每个人需要好几张照片
 #
@@ -650,9 +654,9 @@ assert by_photos[1][1].low > 0.5
 # the mean of the distances of two encoders from different seeds.
 
 # %% [markdown] lang="zh"
-# **意外之处：** 只有一张照片也行得通，因为它自己变形后的副本可以充当正例；而且在这点训练量之下，一张、三张和十张的区间大半
-# 重叠。副本教会网络的是光线、倾斜和构图无关紧要；微笑也无关紧要，这一点副本教不了，真实的照片多了，估计值也确实略有上升。
-# 也许比照片更缺的是*人*；不过我们没有改变过人数。
+# **意外的是：** 只有一张照片也行得通，因为它自己变形后的副本可以充当正例；而且在这点训练量之下，一张、三张和十张的区
+# 间大半重叠。副本教会网络的是光线、倾斜和构图无关紧要；微笑也无关紧要，这一点副本教不了，真实的照片多了，估计值也确实
+# 略有上升。也许比照片更缺的是*人*；不过我们没有改变过人数。
 #
 # ## 9 · 现在有多好？
 #
@@ -713,13 +717,14 @@ assert low < 0 < high
 # **Exercise 1.** The loss of each triplet of a batch.
 
 # %% [markdown] lang="zh"
-# **两个网络加上镜像，在从未见过的人身上，等错误率不到原始像素的一半**，而用来学习的只有三十个人的照片。加上镜像，再加上“第二意见”，估计值都略有改善，
-# 而且不需要任何新想法。Fisher 脸用同样的三十个人，紧随其后：两个网络在两幅图中都领先，但差值的区间仍然包含 0。四十个人定不了胜
-# 负；能定胜负的是更多人的照片。05 会使用一个见过几百万张照片的编码器。
+# **两个网络加上镜像，在从未见过的人身上，等错误率不到原始像素的一半**，而用来学习的只有三十个人的照片。加上镜像，再加
+# 上“第二意见”，估计值都略有改善，而且不需要任何新想法。Fisher 脸用同样的三十个人，紧随其后：两个网络在两幅图中都领
+# 先，但差值的区间仍然包含 0。四十个人定不了胜负；能定胜负的是更多人的照片。第 05 课会用上一个见过几百万张照片的编码
+# 器。
 #
 # ## 10 · 练习
 #
-# **练习 1.** 一批中每个三元组的损失。
+# **练习 1：** 一批中每个三元组的损失。
 
 
 # %% tags=["exercise"]
@@ -744,7 +749,7 @@ exercises.check_triplet_loss(solution_triplet_loss)
 # **Exercise 2.** How far must the negative be, for the loss to be 0?
 
 # %% [markdown] lang="zh"
-# **练习 2.** 负例至少要多远，损失才为 0？
+# **练习 2：** 负例至少要多远，损失才为 0？
 
 
 # %% tags=["exercise"]
@@ -768,7 +773,8 @@ exercises.check_negative_distance(solution_negative_distance)
 # `negative_distances`. If no negative is farther than the positive, take the farthest.
 
 # %% [markdown] lang="zh"
-# **练习 3.** 给定一个锚点和正例，求半难负例在 `negative_distances` 中的位置。如果没有负例比正例更远，就取最远的那个。
+# **练习 3：** 给定一个锚点和正例，求半难负例在 `negative_distances` 中的位置。如果没有负例比正例更远，就取最远的那
+# 个。
 
 
 # %% tags=["exercise"]
@@ -795,7 +801,7 @@ exercises.check_semi_hard(solution_semi_hard)
 # `photos_per_person` photos each?
 
 # %% [markdown] lang="zh"
-# **练习 4.** 一批有 `num_people` 个人、每人 `photos_per_person` 张照片，共有多少个三元组？
+# **练习 4：** 一批有 `num_people` 个人、每人 `photos_per_person` 张照片，共有多少个三元组？
 
 
 # %% tags=["exercise"]
@@ -834,23 +840,25 @@ exercises.check_triplet_count(solution_triplet_count)
 # re-identification", 2017 · Weinberger, Saul, "Distance metric learning for large margin nearest
 # neighbor classification", JMLR 2009.
 #
-# **Next:** [05 · Verification as classification](05_classification.ipynb), with a published encoder. **Back:**
-# [03 · Siamese networks](03_siamese.ipynb).
+# **Next:** [05 · Verification as classification](05_classification.ipynb): a published encoder that has seen
+# three million photos. On the same forty people it errs no less than raw pixels, until one thing is put right.
+# Which? **Back:** [03 · Siamese networks](03_siamese.ipynb).
 
 # %% [markdown] lang="zh"
 # ## 小结
 #
 # - **三元组损失**做的是比较：正例必须比负例更近，近出一个间隔 $\alpha$。
-# - **零解**是真实存在的：最难的三元组就把一个网络带了进去。识破它的办法：损失等于 $\alpha$，嵌入的分散程度趋于 0。
+# - **零解**真的会出现：最难的三元组就把一个网络带了进去。识破它的办法：损失等于 $\alpha$，嵌入的分散程度趋于 0。
 # - **随机三元组**会枯竭：大多数很快就没有损失了。半难的仍然有损失，在这里也没有通向漏洞。在我们这样的规模上，选法对错误率的影
 #   响没有课堂上说的那么大。
 # - **每人几张照片**：只要数据增强能顶替，帮助就没有预想的大；真正缺的也许是*更多的人*。
-# - 在从未见过的人身上，两个编码器加上镜像，合起来的等错误率不到原始像素的一半。商用模型用 $10^6$ 到 $10^8$ 张照片训练，一
-#   般人很难收集到这么多；好在其中一些已经公开发布，可供使用。
+# - 在从未见过的人身上，两个编码器加上镜像，合起来的等错误率不到原始像素的一半。商用模型用 $10^6$ 到 $10^8$ 张照片训
+#   练，一般人很难收集到这么多；好在其中一些已经公开发布。
 #
-# **参考文献.** Schroff、Kalenichenko、Philbin，“FaceNet: a unified embedding for face recognition and
+# **参考文献：** Schroff、Kalenichenko、Philbin，“FaceNet: a unified embedding for face recognition and
 # clustering”，CVPR 2015 · Hermans、Beyer、Leibe，“In defense of the triplet loss for person
-# re-identification”，2017 · Weinberger、Saul，“Distance metric learning for large margin nearest
-# neighbor classification”，JMLR 2009。
+# re-identification”，2017 · Weinberger、Saul，“Distance metric learning for large margin nearest neighbor
+# classification”，JMLR 2009。
 #
-# **下一节：** [05 · 作为分类问题的验证](05_classification.ipynb)，使用公开发布的编码器。**上一节：** [03 · 孪生网络](03_siamese.ipynb)。
+# **下一课：** [05 · 人脸验证与二分类](05_classification.ipynb)：一个公开发布、见过三百万张照片的编码器。面对同样的四
+# 十个人，它错得并不比原始像素少，直到改好一件事。是哪一件？**上一课：** [03 · 孪生网络](03_siamese.ipynb)。

@@ -20,13 +20,13 @@
 # *下面第一幅画没有人画过，也没有为它训练过任何网络；就连它所模仿的那幅画，也是一段程序画的。* 我们先把一张照片画成另一
 # 幅画的样子，再追问一句：这是不是只换了颜色？
 #
-# **学完本节，你能够**
-# - 说出 C、S、G 各是什么，以及风格迁移改变的是什么：是 G 的像素，而不是任何网络的权重；
+# **学完本课，你能够**
+# - 说出 C、S、G 各是什么，以及风格迁移改变的是什么：只是 G 的像素，不是任何网络的权重；
 # - 把任意照片画成任意风格，选择风格的强弱，并说出为此付出的代价；
 # - 用一个评判者、一个基线和随机水平，分清风格迁移与单纯的换色；
 # - 保留照片的颜色、混合两种风格、只画照片的一部分，并用自己的照片做这一切。
 #
-# **你需要** 卷积层和梯度下降；不需要前面人脸各节的内容。
+# **预备知识：** 卷积层和梯度下降；不需要前面人脸各课的内容。
 # **运行时间：** 双核 CPU 约 95 秒。
 
 # %% tags=["setup"]
@@ -125,13 +125,13 @@ show([("content C", C), ("style S", S), ("generated image G", G)])
 #
 # ## 2 · 没有训练任何东西
 #
-# 这是怎么做到的？请一个别人训练好的网络，即 VGG-16 的**主干**（先用物体训练，再为画轮廓而微调；07 会看到它的内部），来
-# 看这三张图，并说出两个数：G 的内容离 C 有多远，风格离 S 有多远。如果 G 让网络完全沉默（激活全为 0），两个数都是 1；如
-# 果已经无可挑剔，就是 0。梯度下降要降低的是它们的加权和
+# 这是怎么做到的？请一个别人训练好的网络，即 VGG-16 的**主干**（先用物体训练，再为画轮廓而微调；第 07 课会看到它的内
+# 部），来看这三张图，并说出两个数：G 的内容离 C 有多远，风格离 S 有多远。如果 G 让网络完全沉默（激活全为 0），两个数
+# 都是 1；如果已经无可挑剔，就是 0。梯度下降要降低的是它们的加权和
 #
 # $$J(G) = \alpha\,J_{\text{content}}(C, G) + \beta\,J_{\text{style}}(S, G)$$
 #
-# （外加对噪点的一点惩罚），办法是改变 G 的像素。这两项怎样定义，留到 08 再讲。网络本身始终不变：
+# （外加对噪点的一点惩罚），办法是改变 G 的像素。这两项怎样定义，留到第 08 课再讲。网络本身始终不变：
 
 # %%
 trunk = models.build_vgg_features(["block5_conv1"])
@@ -173,9 +173,9 @@ show([(f"G after evaluation {number + 1}", on_the_way[number]) for number in sho
 # programs, eight techniques.
 
 # %% [markdown] lang="zh"
-# 这个和先是急降，然后越来越慢。画要画两遍，先画一半大小的：在那里一笔只有一半那么多像素长，很快就能找到。放大以后，它就
-# 是第二次优化的起点，再添上细节；曲线在这里跳了一下，因为更细的画，代价本来就不同。最初的 G 是换上 S 的颜色的 C，这样路
-# 最近。课堂上从噪声开始；两种起点在 08 中比较。
+# 这个和先是急降，然后越来越慢。整幅画要画两遍，先画一半大小的：这时一笔的像素也只有一半长，很快就能找到。放大以后，它
+# 就是第二次优化的起点，再添上细节；曲线在这里跳了一下，因为更细的画，代价本来就不同。最初的 G 是换上 S 的颜色的 C，从
+# 那里出发，路更短。课堂上从噪声开始；两种起点在第 08 课比较。
 #
 # ## 3 · 八幅画，八段程序
 #
@@ -221,7 +221,7 @@ plt.show()
 # %% [markdown] lang="zh"
 # ## 4 · 任意内容，任意风格
 #
-# 三张照片，四种风格，一共优化十二次；为了快一些，只画到 128 个像素宽：
+# 三张照片，四种风格，一共优化十二次；为了快一些，长边只有 128 个像素：
 
 # %%
 photos = data.load_photos(CONTENTS, max_side=SMALL)
@@ -255,9 +255,10 @@ show(rows, num_columns=5, width=9.2)
 # starts from noise as in the lecture:
 
 # %% [markdown] lang="zh"
-# 横着看，画的东西不变；竖着看，画法不变。**彩色玻璃**在每张照片上都认得出来，靠的是颜色，而那些利落的深色铅条却没有过
-# 来。**木版画**把楼阁的屋檐弯成了浪。**水墨**最弱：灰是灰了，淡也淡了，却只见墨渍，不见笔触，杯子周围的桌面也化开了。原
-# 因之一是尺寸：只有 128 个像素宽时，一笔不过几个像素，最先丢掉的就是细线。
+# 横着看，画的东西不变；竖着看，画法不变。**彩色玻璃**（stained glass）在每张照片上都认得出来，靠的是颜色，而那些利落
+# 的深色铅条却没有过来。**木版画**（woodblock）把楼阁的屋檐弯成了浪。**水墨**（ink mountains）最弱：灰是灰了，淡也淡
+# 了，却只见墨渍，不见笔触，杯子周围的桌面也化开了。原因之一是尺寸：只有 128 个像素宽时，一笔不过几个像素，最先丢掉的
+# 就是细线。
 #
 # ## 5 · 风格要多强？
 #
@@ -343,18 +344,20 @@ show([(name, make(*one)) for name, make in methods.items()])
 
 # %% [markdown] lang="en"
 # To us the difference is plain. But a claim wants a count. A **judge** says which of the eight
-# paintings a picture comes nearest to in style; chance is 1 in 8. It should not ask what the
-# descent was told to answer. So it looks at three layers that no transfer was asked about, and at
-# the eight paintings mirrored left to right. (That helps only in part: the layers are neighbours of
-# those that were asked, and to a Gram matrix a mirrored painting is nearly the same, as notebook 08
-# measures.) It judges twice: in colour, and with every picture and painting turned to grey, where
-# new colours cannot help.
+# paintings a picture comes nearest to in style; chance is 1 in 8. It compares Gram matrices, the
+# numbers by which the style cost compares two pictures (notebook 08 takes them apart). It should
+# not ask what the descent was told to answer. So it looks at three layers that no transfer was
+# asked about, and at the eight paintings mirrored left to right. (That helps only in part: the
+# layers are neighbours of those that were asked, and to a Gram matrix a mirrored painting is nearly
+# the same, as notebook 08 measures.) It judges twice: in colour, and with every picture and
+# painting turned to grey, where new colours cannot help.
 
 # %% [markdown] lang="zh"
 # 在我们眼里，区别一望而知。但要下结论，就得数一数。**评判者**说出一张图的风格离八幅画中的哪一幅最近；随机水平是八分之
-# 一。它不应当拿优化时已经给过答案的题来考：所以它看的是任何一次迁移都没有用过的三个层，八幅画也全都左右翻转。（这只能解
-# 决一部分问题：这三层紧挨着用过的层，而左右翻转的画在格拉姆矩阵看来几乎没有变，08 会测量。）而且要评两次：一次看彩色，
-# 一次把所有图和画都变成灰度，这时换颜色就帮不上忙了。
+# 一。它比较的是格拉姆矩阵，也就是风格代价用来比较两张图的那些数（第 08 课细讲）。它不应当拿优化时已经给过答案的题来
+# 考：所以它看的是任何一次迁移都没有用过的三个层，八幅画也全都左右翻转。（这只能解决一部分问题：这三层紧挨着用过的层，
+# 而左右翻转的画在格拉姆矩阵看来几乎没有变，第 08 课会测量。）而且要评两次：一次看彩色，一次把所有图和画都变成灰度，这
+# 时换颜色就帮不上忙了。
 
 # %%
 judge = models.build_vgg_features(JUDGES)
@@ -420,7 +423,7 @@ for ax, look in zip(axes, looks, strict=True):
     shares = np.array([right[look, name] / len(gallery) for name in methods])
     ends = [binomtest(right[look, name], len(gallery)).proportion_ci() for name in methods]
     spread = np.abs(np.transpose(ends) - shares)
-    ax.errorbar(shares, range(3), xerr=spread, fmt="o", capsize=4, color=plots.COLORS["genuine"])
+    ax.errorbar(shares, range(3), xerr=spread, fmt="o", capsize=4, color=plots.COLORS["ink"])
     ax.axvline(
         1 / len(paintings), color=plots.COLORS["muted"], linestyle=":", label="chance, 1 in 8"
     )
@@ -497,9 +500,9 @@ assert np.array_equal(outside, larger["china"][~bright])
 # longer side has: with twice as many each evaluation takes about four times as long.
 
 # %% [markdown] lang="zh"
-# 猫还是原来的毛色，只有笔触是新的。两种风格合在一起，既不是这一种，也不是那一种，而是介于两者之间，两边的颜色都有。蒙版
-# 之内，天空有了那幅夜景的深蓝和黄色：第 1 节里暗色大多归了楼阁和树，这里却只能全由天空和湖面来承担。蒙版之外，照片连一个灰度级也没有
-# 变，单元格里验证了这一点。
+# 猫还是原来的毛色，只有笔触是新的。两种风格合在一起，既不是这一种，也不是那一种，而是介于两者之间，两边的颜色都有。蒙
+# 版之内，天空有了那幅夜景的深蓝和黄色：第 1 节里暗色大多归了楼阁和树，这里却只能全由天空和湖面来承担。蒙版之外，照片
+# 连一个灰度级也没有变，单元格里检查了这一点。
 #
 # **你自己的照片。** 把开头的 `MY_PHOTO` 设为一张照片的路径，`MY_STYLE` 设为第 3 节里的一个名字，或一张图片的路径，下
 # 一个单元格就会把它画出来。不用笔记本，在命令行里也行：
@@ -526,9 +529,9 @@ if MY_PHOTO is not None:
 # %% [markdown] lang="zh"
 # ## 8 · 练习
 #
-# **练习 1.** 做一次风格迁移，要画一张 `height` × `width` 像素的彩色图像；所用的网络有 `num_network_weights` 个权重，全
-# 部冻结。梯度下降改变的一共是多少个数？VGG-16 的整个主干有 1470 万个权重（前面只用了它的前十一个卷积层，一千万个）：400
-# × 600 像素的图像，要改变的数比它多，还是比它少？
+# **练习 1：** 做一次风格迁移，要画一张 `height` × `width` 像素的彩色图像；所用的网络有 `num_network_weights` 个权重，
+# 全部冻结。梯度下降改变的一共是多少个数？VGG-16 的整个主干有 1470 万个权重（前面只用了它的前十一个卷积层，一千万
+# 个）：400 × 600 像素的图像，要改变的数比它多，还是比它少？
 
 
 # %% tags=["exercise"]
@@ -555,9 +558,9 @@ exercises.check_num_optimized(solution_num_optimized)
 # not enough to clip once, at the end?
 
 # %% [markdown] lang="zh"
-# **练习 2.** 写出课堂上的那个循环，代价可以任意。`gradient` 是一个函数，输入一张图像，返回 ∂J/∂G，形状与图像相同。从
-# `start` 开始走 `steps` 步：G := G − `learning_rate` · `gradient`(G)；每走一步，就把 G 截断到 0–255。`start` 本身要保持
-# 原样。想一想：为什么不能只在最后截断一次？
+# **练习 2：** 写出课堂上的那个循环，代价可以任意。`gradient` 是一个函数，输入一张图像，返回 ∂J/∂G，形状与图像相同。从
+# `start` 开始走 `steps` 步：G := G − `learning_rate` · `gradient`(G)；每走一步，就把 G 截断到 0–255。`start` 本身要保
+# 持原样。想一想：为什么不能只在最后截断一次？
 
 
 # %% tags=["exercise"]
@@ -588,10 +591,10 @@ exercises.check_descend(solution_descend)
 # same: Cb and Cr are made of B − Y and R − Y. What does adding one number to all three channels do to those?
 
 # %% [markdown] lang="zh"
-# **练习 3.** 画的颜色会跟着风格一起过来。如果只想要它的笔触，颜色仍用照片自己的，就只取生成图的*亮度*：
-# Y = 0.299 R + 0.587 G + 0.114 B（这里的字母指红、绿、蓝）。给 `content` 每个像素的三个通道都加上
-# Y(`generated`) − Y(`content`)，再截断到 0–255。两者都是 RGB 浮点数组，形状为 `(height, width, 3)`。在 YCbCr 中换掉 Y，
-# 结果也一样：Cb 和 Cr 由 B − Y 和 R − Y 得来。三个通道都加上同一个数，这两个差会怎样变化？
+# **练习 3：** 画的颜色会跟着风格一起过来。如果只想要它的笔触，颜色仍用照片自己的，就只取生成图的*亮度*：Y = 0.299 R +
+# 0.587 G + 0.114 B（这里的字母指红、绿、蓝）。给 `content` 每个像素的三个通道都加上 Y(`generated`) − Y(`content`)，再
+# 截断到 0–255。两者都是 RGB 浮点数组，形状为 `(height, width, 3)`。在 YCbCr 中换掉 Y，结果也一样：Cb 和 Cr 由 B − Y
+# 和 R − Y 得来。三个通道都加上同一个数，这两个差会怎样变化？
 
 
 # %% tags=["exercise"]
@@ -619,9 +622,9 @@ exercises.check_keep_colors(solution_keep_colors)
 # left when `max_side` is halved?
 
 # %% [markdown] lang="zh"
-# **练习 4.** 画多大，决定了一次迁移要花多少时间。把 `height` × `width` 像素的照片缩小，使较长的一边不超过 `max_side`：
-# 两边按同一个比例缩小，各自四舍五入取整，至少为 1；本来就不超过的照片保持原样，不放大。返回新的高和宽。`max_side` 减半，
-# 像素还剩下几分之几？
+# **练习 4：** 画多大，决定了一次迁移要花多少时间。把 `height` × `width` 像素的照片缩小，使较长的一边不超过
+# `max_side`：两边按同一个比例缩小，各自四舍五入取整，至少为 1；本来就不超过的照片保持原样，不放大。返回新的高和
+# 宽。`max_side` 减半，像素还剩下几分之几？
 
 
 # %% tags=["exercise"]
@@ -662,9 +665,10 @@ exercises.check_fitted_size(solution_fitted_size)
 # convolutional networks for large-scale image recognition", ICLR 2015 · Xie, Tu,
 # "Holistically-nested edge detection", ICCV 2015 (the trunk's weights).
 #
-# **Next:** [07 · What a convolutional network sees](07_visualization.ipynb), then
-# [08 · The cost function](08_style_cost.ipynb).
-# **Back:** [05 · Verification as classification](05_classification.ipynb).
+# **Next:** [07 · What a convolutional network sees](07_visualization.ipynb): here we took the
+# trunk's word for what is content and what is style. What do its units see? Then
+# [08 · The cost function](08_style_cost.ipynb). **Back:**
+# [05 · Verification as classification](05_classification.ipynb).
 
 # %% [markdown] lang="zh"
 # ## 小结
@@ -676,13 +680,13 @@ exercises.check_fitted_size(solution_fitted_size)
 #   3 次），风格迁移的图几乎总能归对。
 # - **三个旋钮：** 颜色、多种风格、蒙版；可以用 Python，也可以用命令行。
 #
-# **参考文献.** Gatys、Ecker、Bethge，“Image style transfer using convolutional neural networks”，CVPR 2016 ·
+# **参考文献：** Gatys、Ecker、Bethge，“Image style transfer using convolutional neural networks”，CVPR 2016 ·
 # Gatys、Ecker、Bethge、Hertzmann、Shechtman，“Controlling perceptual factors in neural style transfer”，CVPR 2017 ·
 # Gatys、Bethge、Hertzmann、Shechtman，“Preserving color in neural artistic style transfer”，arXiv:1606.05897 ·
 # Pitié、Kokaram，“The linear Monge-Kantorovitch linear colour mapping for example-based colour transfer”，CVMP 2007 ·
 # Simonyan、Zisserman，“Very deep convolutional networks for large-scale image recognition”，ICLR 2015 · Xie、Tu，
 # “Holistically-nested edge detection”，ICCV 2015（主干的权重）。
 #
-# **下一节：** [07 · 卷积网络看到了什么](07_visualization.ipynb)，然后是
-# [08 · 代价函数](08_style_cost.ipynb)。**上一节：**
-# [05 · 作为分类问题的验证](05_classification.ipynb)。
+# **下一课：** [07 · 卷积网络看到了什么](07_visualization.ipynb)：这里什么是内容、什么是风格，都由主干说了算。它的单元
+# 究竟看到了什么？然后是 [08 · 代价函数](08_style_cost.ipynb)。**上一课：**
+# [05 · 人脸验证与二分类](05_classification.ipynb)。

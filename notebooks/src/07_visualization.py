@@ -7,25 +7,25 @@
 # **After this you can**
 # - say how many pixels a unit sees, and find the nine patches that excite it most, as in the lecture;
 # - paint the picture that a unit would like best;
-# - measure whether layers go "from edges to textures to parts", with the control that a picture lacks;
+# - measure how much of "from edges to textures to parts" holds, with the control that a picture lacks;
 # - show which pixels make two photos the same person, and test whether to believe it.
 #
-# **You need** convolution, pooling and ReLU; for sections 4, 5 and 9 the embeddings of notebooks 03 to 05.
+# **You need** convolution, pooling and ReLU; for sections 4, 5, 7 and 9 the embeddings of notebooks 03 to 05.
 # **Run time:** about 75 seconds on 2 CPU cores.
 
 # %% [markdown] lang="zh"
 # # 07 · 卷积网络看到了什么
 #
-# *一个从未训练过的网络里，也有专管眼睛和嘴的单元。至少从图块上看是这样。* 本节为任意一层的任意单元找出
-# 这样的图块，让网络自己画出它在找什么，然后测量：这个故事里有多少真的是学来的。
+# *一个从未训练过的网络里，也有专管眼睛和嘴的单元。至少从图块上看是这样。* 本课为任意一层的任意单元找出这样的图块，让
+# 网络自己画出它在找什么，然后测量：这个故事里有多少真的是学来的。
 #
-# **学完本节，你能够**
+# **学完本课，你能够**
 # - 说出一个单元能看到多少像素，并像课堂上那样，找出最能激活它的九个图块；
 # - 画出一个单元最喜欢的图像；
-# - 测量各层是否真的“从边缘到纹理再到部件”，并加上图片本身给不出的对照；
+# - 测量“从边缘到纹理再到部件”这句话有多少站得住脚，并加上图片本身给不出的对照；
 # - 指出是哪些像素让两张照片成为同一个人，并检验这种说法是否可信。
 #
-# **你需要** 卷积、池化和 ReLU；第 4、5、9 节要用到 03 至 05 的嵌入。
+# **预备知识：** 卷积、池化和 ReLU；第 4、5、7、9 节要用到第 03 至 05 课的嵌入。
 # **运行时间：** 双核 CPU 约 75 秒。
 
 # %% tags=["setup"]
@@ -64,8 +64,8 @@ MY_PHOTOS = None  # a folder of your own photos, for section 10
 # ## 1 · 第一层可以直接读出来
 #
 # 第一层的滤波器直接作用在像素上，所以每个滤波器就是一张小图：亮处是加，暗处是减。这里有三个网络：VGG-16 的**主
-# 干**（只有卷积层，不含后面的分类器；先用 ImageNet 的物体训练，再为画轮廓而微调）、05 的人脸编码器，以及在 04 中学
-# 习人脸的小网络。
+# 干**（只有卷积层，不含后面的分类器；先用 ImageNet 的物体训练，再为画轮廓而微调）、第 05 课的人脸编码器，以及第 04 课
+# 里学习人脸的小网络。
 
 # %%
 names = [
@@ -97,26 +97,29 @@ plt.show()
 
 # %% [markdown] lang="en"
 # In VGG-16 and in the encoder: edges and lines of many directions, nearly grey, and spots of one colour. The small
-# network has seen 300 grey faces for half a minute; nine pixels in grey do not say much. From the second
-# layer on this method ends: VGG-16's filters there have 64 channels of input, and no colour means any of them.
+# network was trained on 300 grey faces only; nine pixels in grey do not say much. From the second layer on this
+# method ends: VGG-16's filters there have 64 channels of input, and no colour means any of them.
 #
 # ## 2 · How much a unit sees
 #
-# A unit of layer 1 sees 3 × 3 pixels. Each further layer looks at a kernel's width of the layer before it, and
-# after a pooling with stride 2 neighbours are twice as far apart. With kernel $k_l$, stride $s_l$ and the
-# distance $S_l$ between neighbours, in pixels:
+# A **unit** is one channel of a layer: the same filter at every position. The pixels that its value at one position
+# depends on are its **receptive field**. In layer 1 these are 3 × 3 pixels. Each further layer looks at a kernel's
+# width of the layer before it, and after a pooling with stride 2 (every second position) neighbours are twice as far
+# apart. With kernel $k_l$, stride $s_l$ and the distance $S_l$ between neighbours, in pixels, the receptive field is
+# $r_l$ wide:
 #
 # $$r_l = r_{l-1} + (k_l - 1)\,S_{l-1}, \qquad S_l = S_{l-1}\,s_l, \qquad r_0 = S_0 = 1$$
 
 # %% [markdown] lang="zh"
-# 在 VGG-16 和人脸编码器里：许多方向的边缘和线条，几乎是灰色的；还有单色的斑点。小网络只用半分钟看过 300 张灰度人
-# 脸，九个灰度像素说明不了什么。从第二层起，这个办法就行不通了：VGG-16 那里的滤波器有 64 个输入通道，没有哪种颜色能
-# 代表它们。
+# 在 VGG-16 和人脸编码器里：许多方向的边缘和线条，几乎是灰色的；还有单色的斑点。小网络只用 300 张灰度人脸训练过；九个
+# 灰度像素说明不了什么。从第二层起，这个办法就行不通了：VGG-16 那里的滤波器有 64 个输入通道，没有哪种颜色能代表它们。
 #
 # ## 2 · 一个单元能看多远
 #
-# 第 1 层的单元看到 3 × 3 个像素。后面每一层都在前一层上看一个卷积核那么宽；经过步幅为 2 的池化，相邻单元的间距
-# 就增大一倍。设卷积核为 $k_l$，步幅为 $s_l$，相邻单元相距 $S_l$ 个像素：
+# 一个**单元**就是一层里的一个通道：同一个滤波器，在所有位置上。它在一个位置上的值取决于哪些像素，这些像素就是它的**感
+# 受野**。在第 1 层，这是 3 × 3 个像素。后面每一层都在前一层上看一个卷积核那么宽；经过步幅为 2 的池化（每隔一个位置取
+# 一个），相邻位置的间距就增大一倍。设卷积核为 $k_l$，步幅为 $s_l$，相邻位置相距 $S_l$ 个像素，感受野的宽度 $r_l$ 就
+# 是：
 #
 # $$r_l = r_{l-1} + (k_l - 1)\,S_{l-1}, \qquad S_l = S_{l-1}\,s_l, \qquad r_0 = S_0 = 1$$
 
@@ -166,12 +169,12 @@ del tape
 
 # %% [markdown] lang="en"
 # Nothing outside the box. Inside it, the inner quarter of the area carries most of the weight: the
-# **effective** receptive field is a good deal smaller (Luo et al., 2016), and a patch is best read from its
-# middle. In the face encoder the boxes outgrow the image:
+# **effective receptive field** is a good deal smaller (Luo et al., 2016), and a patch is best read from its middle.
+# In the face encoder the boxes outgrow the image:
 
 # %% [markdown] lang="zh"
-# 方框之外严格为零。方框之内，只占面积四分之一的中心部分占了大部分权重：**有效**感受野要小得多（Luo 等，2016），所以
-# 看图块要先看中间。在人脸编码器里，方框比图像还大：
+# 方框之外严格为零。方框之内，只占面积四分之一的中心部分占了大部分权重：**有效感受野**要小得多（Luo 等，2016），所以看
+# 图块要先看中间。在人脸编码器里，方框比图像还大：
 
 # %%
 stages = [
@@ -227,8 +230,8 @@ assert [tuple(place[1:]) for place in by_hand] == [
 # for an edge. We let only patches compete that lie `inside`.
 
 # %% [markdown] lang="zh"
-# `top_patches` 一遍就为所有层的**全部**单元做完这件事：每张图像只有最强的位置留在内存里。还有一个选择：靠近边
-# 界的单元会看到填充的零，把它们当成边缘。所以我们只让完全在图像内部（`inside`）的图块参加比较。
+# `top_patches` 一遍就为所有层的**全部**单元做完这件事：每张图像只有最强的位置留在内存里。还有一点要定下来：靠近边界的
+# 单元会看到填充的零，把它们当成边缘。所以我们只让完全在图像内部（`inside`）的图块参加比较。
 
 # %%
 found = visualization.top_patches(vgg, names, images, patches=PATCHES, inside=True)
@@ -260,21 +263,21 @@ plt.show()
 
 # %% [markdown] lang="en"
 # Nine units a layer, drawn by lot, none picked for beauty; the nine patches of a group come from nine photos.
-# **Layer 2**: colours, upright light and dark lines, a bright dot. **Block 2**: level edges (31, 103, 104),
-# upright ones (60), a bright point (47). **Block 3**: contours, blunt round ends (2), dense detail (81, 111),
-# grain (131). **Block 4**: contours of one slope between two plain areas (191, 332), bright corners (231).
-# **Block 5** disappoints: large pieces of everything with a strong outline. One reason is ours: there are only 16
-# photos, where the lecture searches all training images. Another may be that this trunk was last trained to
-# draw outlines; section 8 asks. (The photos: NASA, US Navy, and others; `data.list_photos()` has
-# all credits. China: danielbuechele, flower: vultilion, both CC BY 2.0.)
+# **Block 1**: colours, upright light and dark lines, a bright dot. **Block 2**: level edges (31, 103, 104), upright
+# ones (60), a bright point (47). **Block 3**: contours, blunt round ends (2), dense detail (81, 111), grain (131).
+# **Block 4**: contours of one slope between two plain areas (191, 332), bright corners (231). **Block 5**
+# disappoints: large pieces of everything with a strong outline. One reason is ours: there are only 16 photos, where
+# the lecture searches all training images. Another may be that this trunk was last trained to draw outlines; section
+# 8 asks. (The photos: NASA, US Navy, and others; `data.list_photos()` has all credits. China: danielbuechele, flower:
+# vultilion, both CC BY 2.0.)
 
 # %% [markdown] lang="zh"
-# 每层九个单元，都是抽签抽出来的，没有挑好看的；每一组九个图块来自九张不同的照片。**第 2 层**：颜色、竖直的明线和暗
-# 线、一个亮点。**第 2 个卷积块**：水平的边缘（31、103、104）、竖直的边缘（60）、一个亮点（47）。**第 3 个卷积块**：轮
-# 廓、圆钝的端头（2）、密集的细节（81、111）、颗粒（131）。**第 4 个卷积块**：两片纯色之间某个倾斜方向的轮廓
-# （191、332），明亮的角（231）。**第 5 个卷积块**令人失望：只是各种轮廓分明的东西的大块局部。原因之一在我们自己：这里只有 16
-# 张照片，而课堂上找遍所有训练图像。另一个原因也许是，这个主干最后是为画轮廓而训练的；第 8 节再问。（照片来自 NASA、美国海军等；
-# `data.list_photos()` 列出全部出处。china：danielbuechele，flower：vultilion，均为 CC BY 2.0。）
+# 每层九个单元，都是抽签抽出来的，没有挑好看的；每一组九个图块来自九张不同的照片。**第 1 个卷积块**：颜色、竖直的明线
+# 和暗线、一个亮点。**第 2 个卷积块**：水平的边缘（31、103、104）、竖直的边缘（60）、一个亮点（47）。**第 3 个卷积
+# 块**：轮廓、圆钝的端头（2）、密集的细节（81、111）、颗粒（131）。**第 4 个卷积块**：两片纯色之间某个倾斜方向的轮廓
+# （191、332），明亮的角（231）。**第 5 个卷积块**令人失望：只是各种轮廓分明的东西的大块局部。原因之一在我们自己：这里
+# 只有 16 张照片，而课堂上找遍所有训练图像。另一个原因也许是，这个主干最后是为画轮廓而训练的；第 8 节再问。（照片来自
+# NASA、美国海军等；`data.list_photos()` 列出全部出处。china：danielbuechele，flower：vultilion，均为 CC BY 2.0。）
 
 # %% [markdown] lang="en"
 # ## 4 · The face encoder
@@ -310,18 +313,18 @@ plt.show()
 # layer whole photos are shown, and many units have chosen one person three times or more; would an untrained
 # network do so too? Section 7 asks. (Light grey: beyond the photo.)
 #
-# ## 5 · The network that you trained
+# ## 5 · The small network of notebook 04
 #
-# The small network of notebook 04, trained on 30 people in half a minute. It sees faces of 56 × 46 pixels; the
+# The one that comes with the course, trained on 30 people in 400 steps. It sees faces of 56 × 46 pixels; the
 # patches are cut from the originals, twice as fine.
 
 # %% [markdown] lang="zh"
 # 从边缘，到眼睛（第 1 阶段，单元 2）和衣领（18、20、23），再到鼻子、嘴和胡须（第 3 阶段）。最深的一层画的是整张照片，许多
 # 单元三次以上都选了同一个人；没有训练过的网络是不是也这样？第 7 节再问。（浅灰色部分在照片之外。）
 #
-# ## 5 · 你训练过的网络
+# ## 5 · 第 04 课的小网络
 #
-# 04 的小网络，用 30 个人训练了半分钟。它看到的人脸只有 56 × 46 个像素；图块则从分辨率高一倍的原图里裁出。
+# 课程自带的那一个，用 30 个人训练了 400 步。它看到的人脸只有 56 × 46 个像素；图块则从分辨率高一倍的原图里裁出。
 
 # %%
 orl = data.load_orl_faces()
@@ -359,8 +362,8 @@ for name, network in {
 #
 # ## 6 · 让单元自己画
 #
-# 图块只说明，在给它的照片里，单元喜欢哪些。不如直接问它：改变*像素*，让激活上升，
-# $x \leftarrow x + \eta\,\partial a/\partial x$。先从它最好的图块开始，放在灰色背景上。
+# 图块只说明，在给它的照片里，单元喜欢哪些。不如直接问它：改变*像素*，让激活上
+# 升，$x \leftarrow x + \eta\,\partial a/\partial x$。先从它最好的图块开始，放在灰色背景上。
 
 # %%
 layer, size = "block3_conv3", 48
@@ -449,7 +452,7 @@ assert np.median(ratio) > 3
 # 画出来的图对单元的激活，是最好的照片的 4 到 5 倍。有几对一看就相近：191 是一道斜的轮廓，231 是一个亮角，498 是一个尖
 # 角。另一些，例如 349，就看不出来。而且形状里面的圆点和网格，哪张照片里都没有：单元喜欢轮廓，但不只是轮廓。
 #
-# ## 7 · 是真的吗？边缘、位置、人
+# ## 7 · 是真的吗？先是边缘，然后是位置，最后是人
 #
 # 先提一个问题。下面是结构相同的两个网络，各抽签取出第 3 阶段的九个单元。A 和 B，哪一个是训练过的？
 
@@ -497,8 +500,8 @@ print("the encoder is", "AB"[list(riddle).index(0)])
 # $$1 - \frac{\text{单元之内 } \|z_i - z_j\|^2 \text{ 的平均}}{\text{单元之间 } \|z_i - z_j\|^2
 # \text{ 的平均}}$$
 #
-# 同一单元的图块完全相同时为 1；把图块随机分给各单元时，平均为 0。还要加上图块本身给不出的对照：同样的结构，但权重
-# **随机**，取三个。
+# 同一单元的图块完全相同时为 1；把图块随机分给各单元时，平均为 0。还要加上图块本身给不出的对照：同样的结构，但权重**随
+# 机**，取三个。
 
 
 # %%
@@ -586,9 +589,9 @@ for other in untrained_faces:
 # 误差线：对同一个网络的单元重抽样得到的 95 % 置信区间。灰色带：把图块随机分给各单元时，95 % 的值所在的范围。细线：另外
 # 两个随机网络。只有在*同一个*阶段才能比较；沿着横轴，图块本身也在变大。
 #
-# **意外就在这里。** 正如课堂所说，人脸编码器的一致性从边缘移向位置。可是每一个权重随机的网络，从第 2 阶段起，位置反而更一致：最后一个
-# 阶段是 0.84 到 0.87，而编码器是 0.80。是因为人脸对齐过吗？检验很便宜：把每张照片随机平移，或者干脆用平滑的噪声代替人
-# 脸。
+# **意外就在这里。** 正如课堂所说，人脸编码器的一致性从边缘移向位置。可是每一个权重随机的网络，从第 2 阶段起，位置反而
+# 更一致：最后一个阶段是 0.84 到 0.87，而编码器是 0.80。是因为人脸对齐过吗？检验很便宜：把每张照片随机平移，或者干脆用
+# 平滑的噪声代替人脸。
 
 # %%
 from scipy.ndimage import gaussian_filter
@@ -624,9 +627,10 @@ assert same_place[-1].low > 0.7
 # trained for. Now the trunk on photos, where nothing is aligned:
 
 # %% [markdown] lang="zh"
-# （只用五十张照片，所以人脸的数值略低一些。）随机网络的最后一个阶段，位置依然一致：平移过的人脸 0.72，噪声 0.84。**根本
-# 不需要人脸。** 原因多半是：那里只剩几个位置，照片四周填充的零又使它们各不相同，单元还什么都没见过，就已经偏爱某个角落。九块都是嘴，并
-# 不能证明网络学会了嘴。（深层单元的边缘一致也不算独立的证据：图块都取自对齐人脸的同一个位置，边缘自然一致。）
+# （只用五十张照片，所以人脸的数值略低一些。）随机网络的最后一个阶段，位置依然一致：平移过的人脸 0.72，噪声 0.84。**根
+# 本不需要人脸。** 原因多半是：那里只剩几个位置，照片四周填充的零又使它们各不相同，单元还什么都没见过，就已经偏爱某个
+# 角落。九个图块全是嘴，也不能证明网络学会了嘴。（深层单元的边缘一致也不算独立的证据：图块都取自对齐人脸的同一个位置，
+# 边缘自然一致。）
 #
 # 训练带来的东西在别处，而且只有放在对照旁边才看得见：第一层的边缘，0.77 对 0.58 至 0.68；还有最后两个阶段的**人**，0.16
 # 和 0.17 对至多 0.10。而这正是这个编码器训练的目标。再看照片上的主干，那里什么都没有对齐：
@@ -664,16 +668,16 @@ assert trained_photos["colour"][2].high < untrained_photos["colour"][2].low
 # the last layer of each block, and one for each block. So we can let each depth draw:
 
 # %% [markdown] lang="zh"
-# 从第 2 个卷积块起，训练过的主干在一个方向上坚持得久得多（0.61 对 0.13），到最后还有 0.10，仍高于随机水平。**颜色**则相
-# 反：随机网络一直对颜色敏感，训练过的网络在第 2 个卷积块就把它丢掉了（0.09 对 0.39）。这是训练造成的；是物体的训练还是轮
-# 廓的训练，凭这个文件分不清。（这里的随机水平略低于 0：一个单元的九个图块必须来自 16 张照片中的九张。）所以，测到的是“从
-# 边缘变成别的东西”。课堂所说的中间一步，纹理，和最后一步，物体，这里没有测量。
+# 从第 2 个卷积块起，训练过的主干在一个方向上坚持得久得多（0.61 对 0.13），到最后还有 0.10，仍高于随机水平。**颜色**则
+# 相反：随机网络一直对颜色敏感，训练过的网络在第 2 个卷积块就把它丢掉了（0.09 对 0.39）。这是训练造成的；是物体的训练
+# 还是轮廓的训练，凭这个文件分不清。（这里的随机水平略低于 0：一个单元的九个图块必须来自 16 张照片中的九张。）所以，测
+# 到的是“从边缘变成别的东西”。课堂上说的中间一步（纹理）和最后一步（物体），这里没有测量。
 #
 # ## 8 · 为画轮廓而微调的主干
 #
-# 这些权重并不是 ImageNet 原来的那一套。它们从那里出发，之后又被微调，去画出人们在几百张照片上描的轮廓（HED；Xie 和
-# Tu，2015）。文件里还保存着画法：每个卷积块的最后一层，每个通道一个权重；每个卷积块再有一个权重。于是我们可以让每个
-# 深度各画一张：
+# 这些权重并不是 ImageNet 原来的那一套。它们从那一套出发，再经过微调，去画人们在几百张照片上描出的轮廓（HED；Xie 和
+# Tu，2015）。文件里还保存着画法：每个卷积块的最后一层，每个通道一个权重；每个卷积块再有一个权重。于是我们可以让每个深
+# 度各画一张：
 
 # %%
 import h5py
@@ -708,16 +712,16 @@ for ax, drawing, title in zip(axes.flat, outlines_of(photos["china"]), titles, s
 plt.show()
 
 # %% [markdown] lang="en"
-# Block 1 turns the foliage grey with detail; block 5 knows only the outline of the pagoda and of the trees, and
+# Block 1 turns the foliage grey with detail; block 5 knows only the outline of the tower and of the trees, and
 # blurs it, with a unit every 16 pixels. Each of these channels was asked one question, "is there an outline
 # here?". Is that why so many patches show outlines? How strong is the outline within 4 pixels of a patch's centre,
 # beyond that of an average place of the same photo? And how strong is simply the contrast there? All 16 photos,
 # at half their size, VGG-16 and the untrained trunk.
 
 # %% [markdown] lang="zh"
-# 第 1 个卷积块把树丛画成一片细密的灰；第 5 个只知道宝塔和树丛的轮廓，而且画得模糊，因为每 16 个像素才有一个单元。微调
-# 时，每个通道只被问了一个问题：“这里有轮廓吗？”图块里有那么多轮廓，是因为这个吗？离图块中心 4 个像素以内，轮廓比同一张
-# 照片的平均位置强多少？那里的反差又强多少？一共 16 张照片，尺寸减半，比较 VGG-16 和没有训练过的主干。
+# 第 1 个卷积块把树丛画成一片细密的灰；第 5 个只知道楼阁和树丛的轮廓，而且画得模糊，因为每 16 个像素才有一个单元。微调
+# 时，每个通道只被问了一个问题：“这里有轮廓吗？”图块里有那么多轮廓，是因为这个吗？离图块中心 4 个像素以内，轮廓比同一
+# 张照片的平均位置强多少？那里的反差又强多少？一共 16 张照片，尺寸减半，比较 VGG-16 和没有训练过的主干。
 
 # %%
 from scipy.ndimage import maximum_filter, minimum_filter
@@ -757,18 +761,19 @@ axes[0].legend()
 plt.show()
 
 # %% [markdown] lang="en"
-# Down to block 4 patches lie on outlines more than chance would put them there. But those of the **untrained** trunk do
-# so at least as much: they seek contrast, even more than the trained trunk's, and outlines have it. So patches on
-# outlines are no evidence of the fine-tuning; for the second time the control takes a good story away. (The
-# outlines were drawn by this very trunk, which favours it.) Whether the fine-tuning changed the patches at all, only
-# ImageNet's own weights could tell: section 10. What it did is in the drawings, and nine patches a unit cannot show
-# it: not what excites one channel most, but what all channels together say at every place.
+# In every block patches lie on outlines more than chance would put them there, in block 5 only just. But down to block
+# 4 those of the **untrained** trunk do so at least as much: they seek contrast, even more than the trained trunk's, and
+# outlines have it. So patches on outlines are no evidence of the fine-tuning; for the second time the control takes a
+# good story away. (The outlines were drawn by this very trunk, which favours it.) Whether the fine-tuning changed the
+# patches at all, only ImageNet's own weights could tell: section 10. What it did is in the drawings, and nine patches a
+# unit cannot show it: not what excites one channel most, but what all channels together say at every place.
 
 # %% [markdown] lang="zh"
-# 直到第 4 个卷积块，图块都比随机更常落在轮廓上。可是**没有训练过**的主干至少同样明显：它的图块追逐反差，比训练过的更甚，而
-# 轮廓正有反差。所以，图块落在轮廓上，并不是微调的证据；对照第二次拆穿了一个好听的故事。（轮廓就是这个主干自己画的，对它有
-# 利。）微调究竟有没有改变图块，要和 ImageNet 原来的权重比较才知道，见第 10 节。微调做了什么，要看上面的画，每个单元九个图
-# 块是看不出来的：重要的不是什么最能激活某一个通道，而是所有通道合起来在每个位置说了什么。
+# 在每个卷积块里，图块都比随机更常落在轮廓上，到第 5 个就只多一点点。可是直到第 4 个卷积块，**没有训练过**的主干至少同
+# 样明显：它的图块追逐反差，比训练过的更甚，而轮廓正有反差。所以，图块落在轮廓上，并不是微调的证据；对照第二次拆穿了一
+# 个好听的故事。（轮廓就是这个主干自己画的，对它有利。）微调究竟有没有改变图块，要和 ImageNet 原来的权重比较才知道，见
+# 第 10 节。微调做了什么，要看上面的画，每个单元九个图块是看不出来的：重要的不是什么最能激活某一个通道，而是所有通道合
+# 起来在每个位置说了什么。
 
 # %% [markdown] lang="en"
 # ## 9 · Which pixels make two photos the same person?
@@ -955,10 +960,10 @@ if MY_PHOTOS is not None:
 # %% [markdown] lang="zh"
 # ## 11 · 练习
 #
-# **练习 1.** 先动笔算：VGG-16 第 3 块最后一层的单元，感受野有多少像素宽？从图像到它那里，依次是两层卷积、一次池化、
-# 两层卷积、一次池化、三层卷积；卷积核都是 3 × 3，步幅为 1；池化都是 2 × 2，步幅为 2。（第 3 节有一个标题写着答案。）再写
-# 成函数：`layers` 是由 (卷积核大小, 步幅) 组成的列表，第一项直接读图像。返回最后一层感受野的宽度；列表为空时，宽度
-# 是 1。
+# **练习 1：** 先动笔算：VGG-16 第 3 个卷积块最后一层的单元，感受野有多少像素宽？从图像到它那里，依次是两层卷积、一次
+# 池化、两层卷积、一次池化、三层卷积；卷积核都是 3 × 3，步幅为 1；池化都是 2 × 2，步幅为 2。（第 3 节有一个标题写着答
+# 案。）再写成函数：`layers` 是由（卷积核大小，步幅）组成的列表，第一项直接读图像。返回最后一层感受野的宽度；列表为空
+# 时，宽度是 1。
 
 
 # %% tags=["exercise"]
@@ -991,9 +996,9 @@ exercises.check_receptive_field(solution_receptive_field)
 # are exclusive, as in a slice. Do not clip: at the border the box reaches beyond the image.
 
 # %% [markdown] lang="zh"
-# **练习 2.** 单元在它那一层的位置 (`row`, `column`) 上，看到的是图像中的哪个方框？感受野的高和宽都是 `size` 个像素，
-# 相邻两个位置的方框相距 `stride` 个像素，位置 (0, 0) 的方框从第 `offset` 行、第 `offset` 列开始；网络有填充时，
-# `offset` 是负数。下边和右边不含在内，和切片一样。不要裁剪：在边界上，方框会伸到图像外面。
+# **练习 2：** 单元在它那一层的位置 (`row`, `column`) 上，看到的是图像中的哪个方框？感受野的高和宽都是 `size` 个像素，
+# 相邻两个位置的方框相距 `stride` 个像素，位置 (0, 0) 的方框从第 `offset` 行、第 `offset` 列开始；网络有填充
+# 时，`offset` 是负数。下边和右边不含在内，和切片一样。不要裁剪：在边界上，方框会伸到图像外面。
 
 
 # %% tags=["exercise"]
@@ -1021,10 +1026,10 @@ exercises.check_patch_box(solution_patch_box)
 # as they were. How much more memory do a million images take than ten?
 
 # %% [markdown] lang="zh"
-# **练习 3.** 图像再多，也能找出最强的图块，而不必留住全部激活：图像一张接一张地来，每个单元只留下到目前为止最强的
-# k 个激活。它们放在 `best` 里，形状为 `(units, k)`，每行从大到小（一开始全是 −∞）；`new` 的形状为 `(units, n)`，是
-# 新来的一张图像里的激活。对每个单元，从两者中选出最强的 k 个，从大到小返回，两个数组本身保持原样。一百万张图像比十
-# 张图像多占多少内存？
+# **练习 3：** 图像再多，也能找出最强的图块，而不必留住全部激活：图像一张接一张地来，每个单元只留下到目前为止最强的 k
+# 个激活。它们放在 `best` 里，形状为 `(units, k)`，每行从大到小（一开始全是 −∞）；`new` 的形状为 `(units, n)`，是新来
+# 的一张图像里的激活。对每个单元，从两者中选出最强的 k 个，从大到小返回，两个数组本身保持原样。一百万张图像比十张图像
+# 多占多少内存？
 
 
 # %% tags=["exercise"]
@@ -1051,7 +1056,7 @@ exercises.check_keep_strongest(solution_keep_strongest)
 # And what does a negative answer mean?
 
 # %% [markdown] lang="zh"
-# **练习 4.** 遮挡图上的一个位置。`distance` 是一个函数，输入一张图像，形状为 `(height, width, 3)`。把左上角在
+# **练习 4：** 遮挡图上的一个位置。`distance` 是一个函数，输入一张图像，形状为 `(height, width, 3)`。把左上角在
 # (`top`, `left`)、边长为 `window` 个像素的正方形涂成灰色（每个通道都是 128），距离会增加多少？传进来的图像要保持原
 # 样。想一想：结果为负，意味着什么？
 
@@ -1094,8 +1099,8 @@ exercises.check_occlusion(solution_occlusion)
 # "Understanding the effective receptive field", NeurIPS 2016 · Olah, Mordvintsev, Schubert, "Feature
 # visualization", Distill 2017 · Adebayo et al., "Sanity checks for saliency maps", NeurIPS 2018.
 #
-# **Next:** [08 · The cost function](08_style_cost.ipynb). **Back:**
-# [06 · What neural style transfer is](06_style_transfer.ipynb), and for the faces
+# **Next:** [08 · The cost function](08_style_cost.ipynb): one unit by itself said little. What do two say *together*,
+# and why is that a style? **Back:** [06 · What neural style transfer is](06_style_transfer.ipynb), and for the faces
 # [05 · Verification as classification](05_classification.ipynb).
 
 # %% [markdown] lang="zh"
@@ -1110,11 +1115,12 @@ exercises.check_occlusion(solution_occlusion)
 # - **为画轮廓而微调的主干**会画轮廓；可它的图块落在轮廓上证明不了什么，因为权重随机时至少同样明显。
 # - **先检验，再相信一张图**：拿正中的圆盘、别人的图和另一个网络来比。
 #
-# **参考文献.** Zeiler、Fergus，“Visualizing and understanding convolutional networks”，ECCV 2014 · Simonyan、
-# Vedaldi、Zisserman，“Deep inside convolutional networks”，ICLR workshop 2014 · Simonyan、Zisserman，“Very deep
-# convolutional networks”，ICLR 2015 · Xie、Tu，“Holistically-nested edge detection”，ICCV 2015 · Luo 等，
+# **参考文献：** Zeiler、Fergus，“Visualizing and understanding convolutional networks”，ECCV 2014 ·
+# Simonyan、Vedaldi、Zisserman，“Deep inside convolutional networks”，ICLR workshop 2014 · Simonyan、Zisserman，“Very
+# deep convolutional networks”，ICLR 2015 · Xie、Tu，“Holistically-nested edge detection”，ICCV 2015 · Luo 等，
 # “Understanding the effective receptive field”，NeurIPS 2016 · Olah、Mordvintsev、Schubert，“Feature
 # visualization”，Distill 2017 · Adebayo 等，“Sanity checks for saliency maps”，NeurIPS 2018。
 #
-# **下一节：** [08 · 代价函数](08_style_cost.ipynb)。**上一节：** [06 · 什么是神经风格迁移](06_style_transfer.ipynb)；人脸部分见
-# [05 · 作为分类问题的验证](05_classification.ipynb)。
+# **下一课：** [08 · 代价函数](08_style_cost.ipynb)：单看一个单元，说明不了多少。两个单元*一起*激活说明什么？为什么那
+# 就是风格？**上一课：** [06 · 什么是神经风格迁移](06_style_transfer.ipynb)；人脸部分见
+# [05 · 人脸验证与二分类](05_classification.ipynb)。

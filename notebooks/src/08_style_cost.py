@@ -16,16 +16,16 @@
 # %% [markdown] lang="zh"
 # # 08 · 代价函数
 #
-# *把某一层特征的所有位置打乱，风格代价毫无察觉。正因为如此，它才是“风格”的代价。* 本节把 06 的代价拆开来看：它看得见什么，看
-# 不见什么，它的最小值又是什么样子。
+# *把某一层特征的所有位置打乱，风格代价毫无察觉。正因为如此，它才是“风格”的代价。* 本课把第 06 课的代价拆开来看：它看
+# 得见什么，看不见什么，它的最小值又是什么样子。
 #
-# **学完本节，你能够**
+# **学完本课，你能够**
 # - 手算 J_content、格拉姆矩阵、J_style 和 J，并说出每一项除以什么；
 # - 展示一层还记得多少内容，格拉姆矩阵又记得多少风格；
 # - 说出格拉姆矩阵忘掉了什么，并加以证明；再用例子说明它留住了什么；
-# - 根据效果来选择起点、权重、层和优化方法，并认出常见的错误。
+# - 根据效果来选择起点、权重、层和优化器，并认出常见的错误。
 #
-# **你需要** 看过 06 的图，并从 07 知道各层看到的是什么。
+# **预备知识：** 第 06 课的图，以及第 07 课讲的各层看到什么。
 # **运行时间：** 双核 CPU 约 100 秒。
 
 # %% tags=["setup"]
@@ -92,15 +92,16 @@ BETAS = (1, 4, 16)  # weights of the style; the content weighs α = 1
 #
 # $$J_\text{content}(C, G) = \frac{1}{4\,H\,W\,K} \sum_{ijk} \big(a_{ijk}(C) - a_{ijk}(G)\big)^2$$
 #
-# 风格相同，则是同样的通道*一起*激活，在哪里都行。把通道 $k$ 与 $m$ 的乘积对所有位置取平均，就得到**格拉姆矩阵**，也就是课堂上的风格矩阵：
+# 风格相同，则是同样的通道*一起*激活，在哪里都行。把通道 $k$ 与 $m$ 的乘积对所有位置取平均，就得到**格拉姆矩阵**，也就
+# 是课堂上的风格矩阵：
 #
 # $$G_{km} = \frac{1}{H\,W} \sum_{ij} a_{ijk}\,a_{ijm} \qquad
 # J_\text{style}(S, G) = \frac{1}{4\,K^2} \sum_{km} \big(G_{km}(S) - G_{km}(G)\big)^2$$
 #
-# （字母 $G$ 有两个意思：单独写是生成图，带下标是格拉姆矩阵。课堂上把矩阵的元素叫作相关性，但这里并没有减去平均值。）两
-# 个代价都是差的平方的平均值的四分之一。Gatys 等人对位置求和，到代价里再除；图像大小相同时，他们一层的 J_style 与我们的
-# 是同一个数；他们的 J_content 则是平方和的一半，不再除。用平均值，S 就可以比 G 大。他们用的是 VGG-19，我们用的是为画轮
-# 廓而微调过的 VGG-16（见 07）。
+# （字母 $G$ 有两个意思：单独写是生成图，带下标是格拉姆矩阵。课堂上把矩阵的元素叫作相关性，但这里并没有减去平均值。）
+# 两个代价都是差的平方的平均值的四分之一。Gatys 等人对位置求和，到代价里再除；图像大小相同时，他们一层的 J_style 与我
+# 们的是同一个数；他们的 J_content 则是平方和的一半，不再除。用平均值，S 就可以比 G 大。他们用的是 VGG-19，我们用的是
+# 为画轮廓而微调过的 VGG-16（见第 07 课）。
 #
 # 两行、两列、两个通道，在纸上就能算：
 
@@ -135,9 +136,9 @@ print("J_style =", layer_style_cost(a_S, a_G))
 # batches, layers and any float type:
 
 # %% [markdown] lang="zh"
-# 有三个激活各差 1：J_content = 3 / (4 · 8)。在 S 里，两个通道在四个位置中的两处一起激活，即 (3, 1) 和 (1, 1)：
-# $G_{12} = (3 + 0 + 1 + 0)/4 = 1$。J_style = (1.75² + 2 · 0.25² + 2.25²) / (4 · 4)。软件包里的函数算的是同样的东西，还支持批量、多层
-# 和任意浮点类型：
+# 有三个激活各差 1：J_content = 3 / (4 · 8)。在 S 里，两个通道在四个位置中的两处一起激活，即 (3, 1) 和 (1,
+# 1)：$G_{12} = (3 + 0 + 1 + 0)/4 = 1$。J_style = (1.75² + 2 · 0.25² + 2.25²) / (4 · 4)。软件包里的函数算的是同样的东
+# 西，还支持批量、多层和任意浮点类型：
 
 # %%
 J_content = losses.content_cost(a_C[None], a_G[None])
@@ -156,8 +157,8 @@ print("J =", float(losses.total_cost(J_content, J_style, alpha=10, beta=40)[0]))
 # %% [markdown] lang="zh"
 # ## 2 · 真实的特征
 #
-# 真实网络的各层，“嗓门”相差很大。下面对每个风格层给出两个数：照片与画之间的 J_style，以及假如 G 让这一层完全沉默（激活全为 0）时的
-# J_style。
+# 真实网络的各层，“嗓门”相差很大。下面对每个风格层给出两个数：照片与画之间的 J_style，以及假如 G 让这一层完全沉默（激
+# 活全为 0）时的 J_style。
 
 # %% tags=["nbval-ignore-output"]
 C = data.load_photos(["china"], max_side=SIDE)["china"]
@@ -267,9 +268,9 @@ assert abs(correlations["block5_conv2"]) < 0.3
 # from the same noise with α = 0.
 
 # %% [markdown] lang="zh"
-# 由第 1 块，可以把照片几乎逐个像素地还原出来。从第 2 块起，颜色开始走样；第 3、4 块还保留着楼阁一层层屋檐的轮廓，颜色却
-# 随意了，因为那一层不在乎颜色（这个主干为画轮廓而微调过，见 07）；由第 5 块就认不出多少东西了。（相关系数比较的是颜色的
-# 数值，轮廓还在不在，它看不出来。）深层给了 G 变样的自由，所以 J_content 取在第 4 块，与 Gatys 等人相同。
+# 由第 1 块，可以把照片几乎逐个像素地还原出来。从第 2 块起，颜色开始走样；第 3、4 块还保留着楼阁一层层屋檐的轮廓，颜色
+# 却随意了，因为那一层不在乎颜色（这个主干为画轮廓而微调过，见第 07 课）；由第 5 块就认不出多少东西了。（相关系数比较
+# 的是颜色的数值，轮廓还在不在，它看不出来。）深层给了 G 变样的自由，所以 J_content 取在第 4 块，与 Gatys 等人相同。
 #
 # 最后一张认不出来，是不是都怪那一层？各层的 J_content 都降到了沉默的百分之几，说明该层的要求大体已经满足。但再多算几
 # 次，也许还能找回一些；而在 Gatys 等人的论文里，用的是以物体分类训练的 VGG-19，由第 5 块仍然认得出照片。
@@ -315,8 +316,8 @@ plt.show()
 #
 # ## 5 · 格拉姆矩阵忘掉了什么
 #
-# $G_{km}$ 是对位置的平均，所以次序无关紧要：把*特征*的位置打乱，什么都不变。打乱*图像*就是另一回事了，因为网络看的是相邻像素。下面把画
-# 本身变一变：
+# $G_{km}$ 是对位置的平均，所以次序无关紧要：把*特征*的位置打乱，什么都不变。打乱*图像*就是另一回事了，因为网络看的是
+# 相邻像素。下面把画本身变一变：
 
 
 # %%
@@ -390,8 +391,8 @@ print({name: round(float(distance), 2) for name, distance in distances.items()})
 #
 # ## 6 · 它留住了什么：哪些通道一起激活
 #
-# 把每一项除以两个通道各自的强度：$G_{km} / \sqrt{G_{kk} G_{mm}}$ 等于 1，说明 k 和 m 总是同步激活；等于 0，说明从不一起激活。取出“夜空”超过
-# “海浪”最多的一对通道，再取出反过来的一对。$a_{ijk}\,a_{ijm}$ 在哪里最大？
+# 把每一项除以两个通道各自的强度：$G_{km} / \sqrt{G_{kk} G_{mm}}$ 等于 1，说明 k 和 m 总是同步激活；等于 0，说明从不一
+# 起激活。取出“夜空”超过“海浪”最多的一对通道，再取出反过来的一对。$a_{ijk}\,a_{ijm}$ 在哪里最大？
 
 # %%
 LAYER, PATCHES = "block3_conv1", 6
@@ -456,9 +457,10 @@ for title, pair in (("night", night_pair), ("wave", wave_pair)):
 # and its gradient:
 
 # %% [markdown] lang="zh"
-# 属于海浪的那一对，在浪花的“爪子”上一起激活；属于夜空的那一对，则在给星星和山丘镶边的浅色笔触上。每一行都是该画中乘积最
-# 大的地方，不论它是否真的大。每一对都是从 128 · 127 / 2 = 8128 对里挑出来的，即在两幅画里都够强的那些通道两两组成的对：
-# 这么多对里差别最大的一对，哪怕只是同一幅画的左右两半相比，也可能显得很有意义。所以这只是往里看一眼，算不上证明。
+# 属于海浪的那一对，在浪花的“爪子”上一起激活；属于夜空的那一对，则在给星星和山丘镶边的浅色笔触上。每一行都是该画中乘积
+# 最大的地方，不论它是否真的大。每一对都是从 128 · 127 / 2 = 8,128 对里挑出来的，即在两幅画里都够强的那些通道两两组成
+# 的对：这么多对里差别最大的一对，哪怕只是同一幅画的左右两半相比，也可能显得很有意义。所以这只是往里看一眼，算不上证
+# 明。
 #
 # ## 7 · 像课堂上那样，从噪声开始
 #
@@ -590,9 +592,9 @@ assert np.all(np.diff(style) < 0)
 # The content's layer says how much freedom G has; the style's layers say how large the strokes are.
 
 # %% [markdown] lang="zh"
-# 每往右一步，都是拿内容去换风格。没有“正确”的比值，只有你喜欢的画面；而且因为代价是相对于沉默的份额，一张照片、一幅画用
-# 的 β，换了别的至少可以从它试起（看上去有多强仍会不同，比如 06 的水墨）。不算对噪点的惩罚，决定最好的 G 的只是 β 与 α
-# 之比。
+# 每往右一步，都是拿内容去换风格。没有“正确”的比值，只有你喜欢的画面；而且因为代价是相对于沉默的份额，一张照片、一幅画
+# 用的 β，换了别的至少可以从它试起（看上去有多强仍会不同，比如第 06 课的水墨）。不算对噪点的惩罚，决定最好的 G 的只是
+# β 与 α 之比。
 #
 # ## 9 · 选哪些层
 #
@@ -617,7 +619,7 @@ plt.show()
 # With the content in block 1 the photo stays and the strokes lie on it like a film; in block 5 the
 # tower begins to bend, and in the sky, where notebook 06 missed a star, there is a yellow whirl
 # like one. Style from block 1 alone changes palette and grain, no more. From block 4 alone come the
-# curls; the colours are only those of the recoloured start.
+# whirls; the colours are only those of the recoloured start.
 #
 # ## 10 · Adam or L-BFGS
 #
@@ -628,14 +630,14 @@ plt.show()
 # recoloured C.
 
 # %% [markdown] lang="zh"
-# 内容取在第 1 块，照片原样不动，笔触像一层薄膜贴在上面；取在第 5 块，楼阁开始弯曲，天上也有了星星似的黄色漩涡，06 里缺
-# 的正是它。只用第 1 块的风格，变的不过是色彩和颗粒；只用第 4 块，有了漩涡，颜色却只是换色的起点带来的那一点。
+# 内容取在第 1 块，照片原样不动，笔触像一层薄膜贴在上面；取在第 5 块，楼阁开始弯曲，天上也有了星星似的黄色漩涡，第 06
+# 课里缺的正是它。只用第 1 块的风格，变的不过是色彩和颗粒；只用第 4 块，有了漩涡，颜色却只是换色的起点带来的那一点。
 #
 # ## 10 · Adam 还是 L-BFGS
 #
-# J 有 32640 个自变量，每个像素的每个通道一个；算一次梯度所花的时间，与算一次 J 差不多。Adam 给每个数一个自己的步
-# 长。L-BFGS 则记住最近的若干步以及梯度因此发生的变化，从而了解 J 怎样弯曲。同一个 J，同样从 C 出发，各计算 60 次；最后
-# 是我们的默认做法：L-BFGS 作用在波上而不是像素上，从换色后的 C 出发。
+# J 有 32,640 个自变量，每个像素的每个通道一个；算一次梯度所花的时间，与算一次 J 差不多。Adam 给每个数一个自己的步
+# 长。L-BFGS 则记住最近的若干步以及梯度因此发生的变化，从而了解 J 怎样弯曲。同一个 J，同样从 C 出发，各计算 60 次；最
+# 后是我们的默认做法：L-BFGS 作用在波上而不是像素上，从换色后的 C 出发。
 
 # %% tags=["nbval-ignore-output"]
 contest = {
@@ -659,21 +661,22 @@ ends = {name: run.history.total.min() for name, run in contest.items()}
 assert ends["default, one size"] < ends["L-BFGS"] < ends["Adam"]
 
 # %% [markdown] lang="en"
-# An evaluation takes about the same time in all three, so the curves differ in what they make of
-# it. Adam was given one learning rate, 5 levels a step, which was not tuned. Our default has two
-# advantages, which this figure does not tell apart: it starts lower, and it moves waves instead of
-# pixels. (The image is written as a sum of waves, and the same step moves coarse ones more than
-# fine ones.) The repository's `benchmarks/bench_style_transfer.py` compares with the recipes of
-# three published programs, run to their ends.
+# After 60 evaluations L-BFGS is lower than Adam; by the clock, which depends on the machine, the
+# two may lie close together. Adam was given one learning rate, 5 levels a step, which was not
+# tuned. Our default has two advantages, which this figure does not tell apart: it starts lower, and
+# it moves waves instead of pixels. (The image is written as a sum of waves, and the same step moves
+# coarse ones more than fine ones.) The repository's `benchmarks/bench_style_transfer.py` compares
+# with the recipes of three published programs, run to their ends.
 #
 # ## 11 · Mistakes that raise no error
 #
 # Three that are easily made. The network wants blue, green, red in 0–255 minus a mean colour.
 
 # %% [markdown] lang="zh"
-# 三种做法算一次所花的时间差不多，曲线的差别在于各自怎样利用这一次。Adam 只用了一个学习率，每步 5 级灰度，没有调过。我们
-# 的默认做法有两个优势，这张图分不开：起点更低；而且移动的是波，而不是像素。（把图像写成波的和，同样的一步，粗的波比细的
-# 波动得多。）仓库里的 `benchmarks/bench_style_transfer.py` 与三种公开程序的做法相比较，并让它们一直运行到底。
+# 同样计算 60 次之后，L-BFGS 比 Adam 低；若按秒来比，则取决于机器，两者可能相差不多。Adam 只用了一个学习率，每步 5 级
+# 灰度，没有调过。我们的默认做法有两个优势，这张图分不开：起点更低；而且移动的是波，而不是像素。（把图像写成波的和，同
+# 样的一步，粗的波比细的波动得多。）仓库里的 `benchmarks/bench_style_transfer.py` 与三种公开程序的做法相比较，而且都一
+# 直运行到底。
 #
 # ## 11 · 不报错的错误
 #
@@ -730,35 +733,34 @@ except ValueError as error:
 # %% [markdown] lang="zh"
 # 1. **通道次序**：如果所有图像都按 RGB 而不是 BGR 输入，结果看上去依然不错：没人会发现，而网络看到的天空是橙色的。如果
 #    只有一张错了，夜空就成了铁锈色。
-# 2. **数值范围**：数值在 [0, 1] 时，任何图像对网络来说都近乎全黑；两张不同的图在它眼里几乎一样：特征只差自身大小的 0.8
-#    %，而在 0–255 时差 120 %。本课程的软件包拒绝这样的图像，最后一行就是它的报错。
+# 2. **数值范围**：数值在 [0, 1] 时，任何图像对网络来说都近乎全黑；两张不同的图在它眼里几乎一样：特征只差自身大小的
+#    0.8 %，而在 0–255 时差 120 %。本课程的软件包拒绝这样的图像，最后一行就是它的报错。
 # 3. **求和**：用求和得到的格拉姆矩阵，数值会随图像变大：风格图的高和宽各加一倍，数值大约变成四倍；G 要跟上，激活就得加
 #    倍，而那已经不是 S 的风格了。
 
 # %% [markdown] lang="en"
 # ## 12 · Exercises
 #
-# Each function returns what its formula says. Mind the letters: here C is the number of channels,
-# as in the shapes of arrays (K in section 1); only in $a^{(C)}$ it is the content image.
+# Each function returns what its formula says. As in section 1, K is the number of channels, and the C
+# of $a^{(C)}$ is the content image.
 #
 # **Exercise 1.** The content cost of one layer,
 #
-# $$J_\text{content} = \frac{1}{4 \cdot H \cdot W \cdot C} \sum_{i,j,k} \left(a^{(C)}_{ijk} - a^{(G)}_{ijk}\right)^2,$$
+# $$J_\text{content} = \frac{1}{4 \cdot H \cdot W \cdot K} \sum_{i,j,k} \left(a^{(C)}_{ijk} - a^{(G)}_{ijk}\right)^2,$$
 #
-# of the layer's activations for the content image and for the generated one, both of shape `(H, W, C)`. Which
+# of the layer's activations for the content image and for the generated one, both of shape `(H, W, K)`. Which
 # mean is it a quarter of?
 
 # %% [markdown] lang="zh"
 # ## 12 · 练习
 #
-# 每个函数都返回公式所写的量。注意字母：这里的 C 是通道数，与数组形状中一样（第 1 节里写作 K）；只有 $a^{(C)}$ 中的 C 指
-# 内容图。
+# 每个函数都返回公式所写的量。与第 1 节一样，K 是通道数，$a^{(C)}$ 中的 C 指内容图。
 #
-# **练习 1.** 一层的内容代价：
+# **练习 1：** 一层的内容代价：
 #
-# $$J_\text{content} = \frac{1}{4 \cdot H \cdot W \cdot C} \sum_{i,j,k} \left(a^{(C)}_{ijk} - a^{(G)}_{ijk}\right)^2.$$
+# $$J_\text{content} = \frac{1}{4 \cdot H \cdot W \cdot K} \sum_{i,j,k} \left(a^{(C)}_{ijk} - a^{(G)}_{ijk}\right)^2.$$
 #
-# 两个参数是同一层在内容图和生成图上的激活，形状都是 `(H, W, C)`。它是哪个平均值的四分之一？
+# 两个参数是同一层在内容图和生成图上的激活，形状都是 `(H, W, K)`。它是哪个平均值的四分之一？
 
 
 # %% tags=["exercise"]
@@ -778,23 +780,23 @@ def solution_content_cost(content, generated):
 exercises.check_content_cost(solution_content_cost)
 
 # %% [markdown] lang="en"
-# **Exercise 2.** The Gram matrix of one image's features, shape `(H, W, C)`:
+# **Exercise 2.** The Gram matrix of one image's features, shape `(H, W, K)`:
 #
 # $$G_{kl} = \frac{1}{H \cdot W} \sum_{i,j} a_{ijk}\, a_{ijl},$$
 #
-# shape `(C, C)`. How large is it for a layer of 512 channels, and does that depend on the image's size?
+# shape `(K, K)`. How large is it for a layer of 512 channels, and does that depend on the image's size?
 
 # %% [markdown] lang="zh"
-# **练习 2.** 一张图像的特征形状为 `(H, W, C)`，它的格拉姆矩阵是
+# **练习 2：** 一张图像的特征形状为 `(H, W, K)`，它的格拉姆矩阵是
 #
 # $$G_{kl} = \frac{1}{H \cdot W} \sum_{i,j} a_{ijk}\, a_{ijl},$$
 #
-# 形状为 `(C, C)`。一层有 512 个通道时，这个矩阵有多大？和图像的大小有关系吗？
+# 形状为 `(K, K)`。一层有 512 个通道时，这个矩阵有多大？和图像的大小有关系吗？
 
 
 # %% tags=["exercise"]
 def my_gram_matrix(features):
-    return ...  # shape (C, C)
+    return ...  # shape (K, K)
 
 
 exercises.check_gram_matrix(my_gram_matrix)
@@ -812,19 +814,19 @@ exercises.check_gram_matrix(solution_gram_matrix)
 # %% [markdown] lang="en"
 # **Exercise 3.** The style cost over several layers,
 #
-# $$J_\text{style} = \sum_l \lambda^{[l]} \, \frac{1}{4 C_l^2} \sum_{k,m} \left(G^{(S)}_{km} - G^{(G)}_{km}\right)^2,$$
+# $$J_\text{style} = \sum_l \lambda^{[l]} \, \frac{1}{4 K_l^2} \sum_{k,m} \left(G^{(S)}_{km} - G^{(G)}_{km}\right)^2,$$
 #
-# where $C_l$ is the number of channels of layer $l$, and k and m run over them. `style_features`,
+# where $K_l$ is the number of channels of layer $l$, and k and m run over them. `style_features`,
 # `generated_features` and `weights` (the λ) are dicts with the layers' names as keys. Features have shape
-# `(H, W, C)`, and the two images may differ in size.
+# `(H, W, K)`, and the two images may differ in size.
 
 # %% [markdown] lang="zh"
-# **练习 3.** 多层的风格代价：
+# **练习 3：** 多层的风格代价：
 #
-# $$J_\text{style} = \sum_l \lambda^{[l]} \, \frac{1}{4 C_l^2} \sum_{k,m} \left(G^{(S)}_{km} - G^{(G)}_{km}\right)^2,$$
+# $$J_\text{style} = \sum_l \lambda^{[l]} \, \frac{1}{4 K_l^2} \sum_{k,m} \left(G^{(S)}_{km} - G^{(G)}_{km}\right)^2,$$
 #
-# 其中 $C_l$ 是第 $l$ 层的通道数，k 和 m 取遍所有通道。`style_features`、`generated_features` 和 `weights`（即各个 λ）都是字
-# 典，键是层的名字。特征的形状为 `(H, W, C)`，风格图和生成图的大小可以不同。
+# 其中 $K_l$ 是第 $l$ 层的通道数，k 和 m 取遍所有通道。`style_features`、`generated_features` 和 `weights`（即各个 λ）都是字
+# 典，键是层的名字。特征的形状为 `(H, W, K)`，风格图和生成图的大小可以不同。
 
 
 # %% tags=["exercise"]
@@ -853,15 +855,15 @@ exercises.check_style_cost(solution_style_cost)
 
 # %% [markdown] lang="en"
 # **Exercise 4.** What does the style cost not see? Six things are done to the *features* of one layer, shape
-# `(H, W, C)`; a pixel is here one position with its C activations. Write `True` where the Gram matrix stays
+# `(H, W, K)`; a pixel is here one position with its K activations. Write `True` where the Gram matrix stays
 # the same whatever the features are, `False` where it changes in general. (And why is shuffling the pixels
 # of the *image*, before the network, another matter?)
 
 # %% [markdown] lang="zh"
-# **练习 4.** 风格代价看不到什么？下面六种改动都作用于一层的*特征*，形状为 `(H, W, C)`；这里的一个像素（pixel）指一个位
-# 置，连同它的 C 个激活。依次是：打乱像素，左右翻转，打乱通道，所有激活加倍，把特征按 2 × 2 重复平铺，每个通道减去自己的平
-# 均值。无论特征是什么，格拉姆矩阵都不变的，写 `True`；一般会变的，写 `False`。（在进入网络之前打乱*图像*的像素，就是另
-# 一回事了。为什么？）
+# **练习 4：** 风格代价看不到什么？下面六种改动都作用于一层的*特征*，形状为 `(H, W, K)`；这里的一个像素（pixel）指一个
+# 位置，连同它的 K 个激活。依次是：打乱像素，左右翻转，打乱通道，所有激活加倍，把特征按 2 × 2 重复平铺，每个通道减去自
+# 己的平均值。无论特征是什么，格拉姆矩阵都不变的，写 `True`；一般会变的，写 `False`。（在进入网络之前打乱*图像*的像
+# 素，就是另一回事了。为什么？）
 
 # %% tags=["exercise"]
 my_gram_stays = {
@@ -902,7 +904,7 @@ exercises.check_gram_blindness(
 #
 # - **Content** is compared place by place, in one layer; **style** as Gram matrices, means of products over all places.
 # - **A deep layer** has let go of pixels and keeps shapes; **Gram matrices** know colours and grain
-#   in block 1, strokes and curls in deeper blocks.
+#   in block 1, strokes and whirls in deeper blocks.
 # - **The Gram matrix forgets** where things are, exactly; it keeps which channels fire together.
 # - **Start, sizes and optimiser** change how low J is after so many evaluations, and the picture:
 #   pictures with the same J may look different.
@@ -915,7 +917,9 @@ exercises.check_gram_blindness(
 # Programming 45, 1989 · Kingma, Ba, "Adam", ICLR 2015 · Xie, Tu, "Holistically-nested edge
 # detection", ICCV 2015 (the trunk's weights).
 #
-# **Next:** [09 · From 2D to 1D and 3D](09_convolution_nd.ipynb). **Back:** [06 · What neural style transfer is](06_style_transfer.ipynb),
+# **Next:** [09 · From 2D to 1D and 3D](09_convolution_nd.ipynb): every filter so far moved along the two axes of a
+# picture. What if there is one axis, as in a heartbeat, or three, as in a brain? **Back:**
+# [06 · What neural style transfer is](06_style_transfer.ipynb),
 # [07 · What a convolutional network sees](07_visualization.ipynb).
 
 # %% [markdown] lang="zh"
@@ -924,14 +928,15 @@ exercises.check_gram_blindness(
 # - **内容**在某一层逐个位置比较；**风格**比较格拉姆矩阵，即乘积对所有位置的平均。
 # - **深层**放走了像素，留下了形状；**格拉姆矩阵**在第 1 块记得颜色和颗粒，在更深的块记得笔触和漩涡。
 # - **格拉姆矩阵忘掉**东西在哪里，忘得一点不剩；它留住的是哪些通道一起激活。
-# - **起点、大小和优化方法**既影响同样次数之后 J 有多低，也影响画面：J 相同的图像，看上去可能不一样。
+# - **起点、大小和优化器**既影响同样次数之后 J 有多低，也影响画面：J 相同的图像，看上去可能不一样。
 # - **各层的代价不能直接相比**：要先各自除以沉默的代价。
 #
-# **参考文献.** Gatys、Ecker、Bethge，“Image style transfer using convolutional neural networks”，CVPR 2016 · Gatys 等，
-# “Controlling perceptual factors in neural style transfer”，CVPR 2017 · Mahendran、Vedaldi，“Understanding deep image
-# representations by inverting them”，CVPR 2015 · Liu、Nocedal，“On the limited memory BFGS method for large scale
-# optimization”，Mathematical Programming 45，1989 · Kingma、Ba，“Adam”，ICLR 2015 · Xie、Tu，“Holistically-nested edge
-# detection”，ICCV 2015（主干的权重）。
+# **参考文献：** Gatys、Ecker、Bethge，“Image style transfer using convolutional neural networks”，CVPR 2016 · Gatys
+# 等，“Controlling perceptual factors in neural style transfer”，CVPR 2017 · Mahendran、Vedaldi，“Understanding deep
+# image representations by inverting them”，CVPR 2015 · Liu、Nocedal，“On the limited memory BFGS method for large
+# scale optimization”，Mathematical Programming 45，1989 · Kingma、Ba，“Adam”，ICLR 2015 · Xie、Tu，
+# “Holistically-nested edge detection”，ICCV 2015（主干的权重）。
 #
-# **下一节：** [09 · 从 2D 到 1D 和 3D](09_convolution_nd.ipynb)。**上一节：** [06 · 什么是神经风格迁移](06_style_transfer.ipynb)、
-# [07 · 卷积网络看到了什么](07_visualization.ipynb)。
+# **下一课：** [09 · 从 2D 到 1D 和 3D](09_convolution_nd.ipynb)：到现在为止，滤波器都沿着图像的两个轴移动。如果像心跳
+# 那样只有一个轴，或像大脑那样有三个轴呢？**上一课：**
+# [06 · 什么是神经风格迁移](06_style_transfer.ipynb)、[07 · 卷积网络看到了什么](07_visualization.ipynb)。

@@ -10,21 +10,22 @@
 # - classify recordings of several sensors, and voxels of a volume, and say what the result is worth;
 # - decide whether time, or depth, should be an axis or be channels.
 #
-# **You need** convolution in 2D; nothing of notebooks 01 to 08.
+# **You need** convolution in 2D, and of notebooks 01 to 08 only the rule of three and the bootstrap (notebook 01).
 # **Run time:** about 65 seconds on 2 CPU cores.
 
 # %% [markdown] lang="zh"
 # # 09 · 从 2D 到 1D 和 3D
 #
-# *卷积并不知道自己有几个轴。* 在照片里找边缘的规则，同样能在电压里找心跳，在大脑里找组织；本节只写一遍，几个轴都能用。
+# *卷积并不知道自己有几个轴。* 在照片里找边缘的规则，同样能在电压里找心跳，在大脑里找组织；本课只写一遍，几个轴都能
+# 用。
 #
-# **学完本节，你能够**
+# **学完本课，你能够**
 # - 说出沿 1、2、3 个轴的卷积输出什么形状、要学多少个数、要做多少次乘法；
-# - 用一个滤波器（手工设计的，或者学来的）在噪声中找出心跳；
+# - 用一个滤波器，手工设计的或学来的，在噪声中找出心跳；
 # - 给多个传感器的记录分类，给三维图像的体素分类，并说清这样的结果有多大价值；
 # - 判断时间或深度应当当作一个轴，还是当作通道。
 #
-# **你需要** 了解 2D 卷积；不需要 01 至 08 的内容。
+# **预备知识：** 2D 卷积；第 01 至 08 课只用到第 01 课的三法则和自助法。
 # **运行时间：** 双核 CPU 约 65 秒。
 
 # %% tags=["setup"]
@@ -79,13 +80,13 @@ plt.show()
 # with stride $s$ and dilation $d$. The formula does not say how many axes there are, and neither does the code:
 
 # %% [markdown] lang="zh"
-# 这是一幅三维图像：152 个人的平均大脑，挖掉了一角。外层是灰质，在切面上较暗；白质较亮。第 6 节要让网络把它们分开。
-# （ICBM 152 模板，麦吉尔大学 McConnell 脑成像中心。）
+# 一幅三维图像：152 个人的平均大脑，挖掉了一角。外层是灰质，在切面上较暗；白质较亮。第 6 节要让网络把它们分开。（ICBM
+# 152 模板，麦吉尔大学 McConnell 脑成像中心。）
 #
-# ## 1 · 几个轴都是同一条规则
+# ## 1 · 不论几个轴，同一条规则
 #
-# 把滤波器放到输入上，逐个相乘，全部加起来；移一步，再做一遍。位置 $p$ 和偏移 $q$ 的坐标个数等于轴的个数，$c$ 是通道，$k$ 是滤波
-# 器，$s$ 是步幅，$d$ 是空洞：
+# 把滤波器放到输入上，逐个相乘，全部加起来；移一步，再做一遍。位置 $p$ 和偏移 $q$ 的坐标个数等于轴的个数，$c$ 是通
+# 道，$k$ 是滤波器，$s$ 是步幅，$d$ 是空洞率：
 #
 # $$y_{p,k} = b_k + \sum_{q} \sum_{c} x_{s\,p + d\,q,\; c}\; w_{q,c,k}$$
 #
@@ -152,17 +153,17 @@ for input_shape in EXAMPLES:
 # %% [markdown] lang="en"
 # A filter is always as deep as its input has channels: 5×5×**3** for a colour image. All its products become *one* sum, so the
 # axis of channels is used up. What stands last in the output is a new axis: **one channel for each filter**, 16 of them. So the
-# next layer's filters must be 16 deep, in any number of dimensions. And "3D" counts the axes along which a filter
+# next layer's filters must be 16 deep, whatever the number of axes. And "3D" counts the axes along which a filter
 # *moves*: a colour image has three axes, yet its convolution is 2D, as nothing moves along the colours.
 #
 # ## 3 · Stride, padding, dilation, and what it costs
 
 # %% [markdown] lang="zh"
-# 输入有多少个通道，滤波器就有多深：彩色图像的滤波器是 5×5×**3**。它的所有乘积合成*一个*和，所以通道这个轴用掉了。输出
-# 的最后一个轴是新的：**每个滤波器一个通道**，共 16 个。因此下一层滤波器的深度必须是 16，几维都一样。还有，“3D”数的是
-# 滤波器沿着几个轴*移动*：彩色图像有三个轴，它的卷积却是 2D 的，因为没有什么沿着颜色移动。
+# 输入有多少个通道，滤波器就有多深：彩色图像的滤波器是 5×5×**3**。它的所有乘积合成*一个*和，所以通道这个轴就用掉了。输
+# 出的最后一个轴是新的：**每个滤波器一个通道**，共 16 个。因此下一层滤波器的深度必须是 16，几维都一样。还有，“3D”数的
+# 是滤波器沿着几个轴*移动*：彩色图像有三个轴，它的卷积却是 2D 的，因为没有什么沿着颜色移动。
 #
-# ## 3 · 步幅、填充、空洞，以及代价
+# ## 3 · 步幅、填充、空洞，以及要花多少
 
 # %%
 VARIANTS = {
@@ -189,10 +190,12 @@ for num_axes in (1, 2, 3):
 assert products == 27 * 16 * 16 * 64**3
 
 # %% [markdown] lang="en"
-# Along each axis there are ⌊(n + m − span) / s⌋ + 1 positions, whatever the other axes do: n inputs, m zeros of padding
-# on both sides together, stride s; a kernel of k with dilation d spans d(k − 1) + 1 inputs. Each further axis makes the
-# parameters nearly 3 times as many (the kernel), the multiplications 3 · 64 = 192 times: **it is mostly the positions
-# that cost**, not the filter. Hence volumes come in low resolution, in crops, in batches of one.
+# `valid` adds nothing at the ends; `same` adds as many zeros as make the output of stride 1 as long as the input;
+# `causal` adds them all in front. Along each axis there are ⌊(n + m − span) / s⌋ + 1 positions, whatever the other axes
+# do: n inputs, m zeros of padding on both sides together, stride s; a kernel of k with dilation d spans d(k − 1) + 1
+# inputs. Each further axis makes the parameters nearly 3 times as many (the kernel), the multiplications 3 · 64 = 192
+# times: **it is mostly the positions that cost**, not the filter. Hence volumes come in low resolution, in crops, in
+# batches of one.
 #
 # ## 4 · One axis: heartbeats
 #
@@ -202,15 +205,16 @@ assert products == 27 * 16 * 16 * 64**3
 # from here on:
 
 # %% [markdown] lang="zh"
-# 沿每个轴有 ⌊(n + m − 跨度) / s⌋ + 1 个位置，与其他轴无关：n 是输入的长度，m 是两侧一共填充的 0 的个数，s 是步幅；大小
-# 为 k、空洞为 d 的卷积核，跨度是 d(k − 1) + 1。每多一个轴，参数变成将近 3 倍（卷积核变大），乘法却变成 3 · 64 = 192 倍，
-# **贵的主要是位置，不是滤波器**。所以三维数据常常分辨率不高、切成小块、一批只放一个。
+# `valid` 两端都不填充；`same` 填充若干个 0，使步幅为 1 时输出与输入一样长；`causal` 把这些 0 全填在前面。沿每个轴有
+# ⌊(n + m − 跨度) / s⌋ + 1 个位置，与其他轴无关：n 是输入的长度，m 是两侧一共填充的 0 的个数，s 是步幅；大小为 k、空洞
+# 率为 d 的卷积核，跨度是 d(k − 1) + 1。每多一个轴，参数变成将近 3 倍（卷积核变大），乘法却变成 3 · 64 = 192 倍，**贵
+# 的主要是位置，不是滤波器**。所以三维数据常常分辨率不高、切成小块、一批只放一个。
 #
 # ## 4 · 一个轴：心跳
 #
-# 一段真实的心电图，取自 MIT-BIH 心律失常数据库，共 21 秒，每秒 360 个采样点。阴影部分标为异常：有一次心跳提前了，随后停
-# 顿了一下。数据库里每次心跳都有标注，但我们手里的这一段不带标注；好在这段信号很干净，每次心跳都很突出，用一个阈值就能找
-# 出来。以下就以它们作为标准答案：
+# 一段真实的心电图，取自 MIT-BIH 心律失常数据库，共 21 秒，每秒 360 个采样点。阴影部分标为异常：有一次心跳提前了，随后
+# 停顿了一下。数据库里每次心跳都有标注，但我们手里的这一段不带标注；好在这段信号很干净，每次心跳都很突出，用一个阈值就
+# 能找出来。以下就以此为标准答案：
 
 # %%
 ecg = data.load_ecg()
@@ -295,13 +299,13 @@ mean_beat = np.mean([ecg.signal[beat - 30 : beat + 31] for beat in early], axis=
 
 # %%
 _, ax = plt.subplots(figsize=(9.4, 2.9))
-for taps, label in (
-    (mean_beat - mean_beat.mean(), "mean beat of the first half, minus its mean"),
-    (handmade, "filter made by hand"),
-    (learned, "learned filter"),
+for taps, label, color in (
+    (mean_beat - mean_beat.mean(), "mean beat of the first half, minus its mean", "fourth"),
+    (handmade, "filter made by hand", "second"),
+    (learned, "learned filter", "third"),
 ):
     milliseconds = (np.arange(len(taps)) - len(taps) // 2) / RATE * 1000
-    ax.plot(milliseconds, taps / np.abs(taps).max(), label=label)
+    ax.plot(milliseconds, taps / np.abs(taps).max(), color=plots.COLORS[color], label=label)
 ax.set(xlabel="milliseconds from the beat", title="Filters, each divided by its largest value")
 ax.legend(loc="upper left", bbox_to_anchor=(1, 1))
 plt.show()
@@ -315,10 +319,10 @@ assert np.corrcoef(learned, mean_beat)[0, 1] > 0.5
 # within 50 ms, and nothing else (means over ten draws of the noise):
 
 # %% [markdown] lang="zh"
-# 它学到的与心跳的形状相近，尖峰前后也有下陷；但更宽，因为训练时要求它在每次心跳附近的七个采样点上都输出 1。相近不是偶然：
-# 在白噪声中寻找形状已知的信号，最好的线性检测器就是这个形状本身，叫**匹配滤波器**；在这里就是平均心跳。它们有多大用处？
-# 对每个噪声强度，在前半段上选阈值，在后半段上测 F1 值。每次心跳都找到（误差不超过 50 毫秒）、又没有多找，F1 值就是 1
-# （取十次噪声的平均）：
+# 它学到的与心跳的形状相近，尖峰前后也有下陷；但更宽，因为训练时要求它在每次心跳附近的七个采样点上都输出 1。相近不是偶
+# 然：在白噪声中寻找形状已知的信号，最好的线性检测器就是这个形状本身，叫**匹配滤波器**；在这里就是平均心跳。这几个滤波
+# 器有多大用处？对每个噪声强度，在前半段上选阈值，在后半段上测 F1 值。每次心跳都找到（误差不超过 50 毫秒）、又没有多
+# 找，F1 值就是 1 （取十次噪声的平均）：
 
 
 # %%
@@ -390,16 +394,17 @@ assert len(found) == 3
 #
 # A watch with an accelerometer and a gyroscope, ten readings a second, ten seconds: 100 × 6 numbers. As the three
 # colours of a photo are channels, so are the six readings; the filter moves along time alone. (One recording of each
-# activity; the number at the right is the largest value of that channel in the picture, in units that the data do not
-# state.)
+# activity; the number at the right is the largest absolute value of that channel in all that is drawn, in units that
+# the data do not state.)
 
 # %% [markdown] lang="zh"
-# 学来的滤波器三次都找到了。这说明不了多少：这段信号很干净，不用滤波器、只取阈值也能找到；这里的阈值是最大响应的一半，没有校准过。
+# 学来的滤波器三次都找到了。这说明不了多少：这段信号很干净，不用滤波器、只取阈值也能找到；这里的阈值是最大响应的一半，
+# 没有校准过。
 #
 # ## 5 · 六个通道：这个人在做什么？
 #
 # 一块手表带有加速度计和陀螺仪，每秒读数十次，共十秒：100 × 6 个数。照片的三种颜色是三个通道，这里的六个读数就是六个通
-# 道；滤波器只沿时间移动。（每种活动画一个记录；右边的数是图中该通道的最大绝对值，数据没有说明单位。）
+# 道；滤波器只沿时间移动。（每种活动画一个记录；右边的数是该通道在所画记录中的最大绝对值，数据没有说明单位。）
 
 # %%
 train, test = data.load_basic_motions("train"), data.load_basic_motions("test")
@@ -472,14 +477,14 @@ plt.show()
 # %. These are not independent: four students made them all, and the same student may be in both halves. A perfect score
 # on an easy test is a small result.
 #
-# What did the filters learn? For each activity the one whose response belongs to it most:
+# What did the filters learn? For each activity the one whose activation belongs to it most:
 
 # %% [markdown] lang="zh"
-# **意外的是：** 十二个数，毫无时间先后可言，也只错了一个。（随机水平是 25 %。）手臂的姿势（平均值）和动得有多*猛*（标准
-# 差）差不多就够了；所以这组数据显示不出卷积的用处。而且按三法则，四十个独立的记录全对，仍然容许 3/40 = 7.5 % 的错误率。
-# 它们还不是独立的：全部记录只来自四名学生，同一名学生可能在两半数据里都出现。容易的考试得满分，算不了什么。
+# **意外的是：** 十二个数，毫无时间先后可言，也只错了一个。（随机水平是 25 %。）手臂的姿势（平均值）和动得有多*猛*（标
+# 准差）差不多就够了；所以这组数据显示不出卷积的用处。而且按三法则，四十个独立的记录全对，仍然容许 3/40 = 7.5 % 的错误
+# 率。况且它们并不独立：全部记录只来自四名学生，同一名学生可能在两半数据里都出现。容易的考试得满分，算不了什么。
 #
-# 滤波器学到了什么？对每种活动，取响应最偏向它的那个滤波器：
+# 滤波器学到了什么？对每种活动，取激活最偏向它的那个滤波器：
 
 # %%
 first = keras.Model(classifiers[0].inputs[0], classifiers[0].get_layer("conv1").output)
@@ -499,9 +504,9 @@ plt.show()
 
 # %% [markdown] lang="en"
 # Each is a pattern of seven steps across six channels, red for positive and blue for negative; the title says how much
-# of the filter's response falls to that activity (25 % would be no preference). Running and badminton each have a
+# of the filter's activation falls to that activity (25 % would be no preference). Running and badminton each have a
 # filter largely of their own. Standing and walking get the same one, and for walking 32 % is hardly a preference, as it
-# is the largest of 32. No filter here stands for walking, yet the network recognizes it: a filter need not be a
+# is the largest of 32. No filter here stands for walking, yet the network recognises it: a filter need not be a
 # concept.
 #
 # ## 6 · Three axes: grey matter and white matter
@@ -511,14 +516,14 @@ plt.show()
 # has seen the right, if only in the mirror:
 
 # %% [markdown] lang="zh"
-# 每一个都是横跨六个通道、七个时间步的图案，红为正，蓝为负；标题写的是该滤波器的响应有多少落在这种活动上（25 % 就是没有
-# 偏向）。跑步和打羽毛球各有一个比较专门的滤波器；站立和行走选出的是同一个，而且行走的 32 % 是 32 个滤波器里最大的，几乎
-# 算不上偏向。没有哪个滤波器代表行走，网络照样认得出行走：一个滤波器未必就是一个概念。
+# 每一个都是横跨六个通道、七个时间步的图案，红为正，蓝为负；标题写的是该滤波器的激活有多少落在这种活动上（25 % 就是没
+# 有偏向）。跑步和打羽毛球各有一个比较专门的滤波器；站立和行走选出的是同一个，而且行走的 32 % 是 32 个滤波器里最大的，
+# 几乎算不上偏向。没有哪个滤波器代表行走，网络照样认得出行走：一个滤波器不必就是一个概念。
 #
 # ## 6 · 三个轴：灰质与白质
 #
-# 现在是边长 2 毫米的体素。按模板自带的图，每个体素是灰质、白质，或者都不是。把训练和测试分开，比看上去要难。**左右对分行不通：** 这个模板
-# 完全对称，用左半训练过的网络等于见过右半，只不过隔着镜子：
+# 现在是边长 2 毫米的体素。按模板自带的图，每个体素是灰质、白质，或者都不是。把训练和测试分开，比看上去要难。**左右对
+# 分行不通：** 这个模板完全对称，用左半训练过的网络等于见过右半，只不过隔着镜子：
 
 # %%
 left, right = data.split_hemispheres(data.load_brain_volume())
@@ -649,7 +654,7 @@ print(f"parameters: 2D {in_2d.count_params():,}, 3D {in_3d.count_params():,}")
 # How sure is a Dice coefficient? Voxels are no independent trials: neighbours are alike. So the slab is cut into blocks
 # of 12 × 12 columns, each kept together with its mirror image, which is the same tissue once more; and blocks are drawn
 # again and again (bootstrap). For both networks the same blocks are drawn, which gives the difference an interval of
-# its own. It speaks for this brain and these three trainings. (And layers, normalization, steps and learning rate were
+# its own. It speaks for this brain and these three trainings. (And layers, normalisation, steps and learning rate were
 # chosen, alike for both, with a look at this slab: the Dice coefficients may flatter.)
 
 # %% [markdown] lang="zh"
@@ -737,8 +742,8 @@ plt.show()
 #
 # ## 7 · 时间：当作轴，还是当作通道？
 #
-# 视频也有三个轴：时间、高、宽。它一定要用 3D 卷积吗？也可以把各帧叠成 2D 卷积的**通道**。设计一个单看一帧毫无线索的测试：取景框在照片上
-# 向左或向右移动，只在片段的*前半段*移动，然后静止。一半照片用来训练，另一半用来测试。
+# 视频也有三个轴：时间、高、宽。它一定要用 3D 卷积吗？也可以把各帧叠成 2D 卷积的**通道**。设计一个单看一帧毫无线索的测
+# 试：取景框在照片上向左或向右移动，只在片段的*前半段*移动，然后静止。一半照片用来训练，另一半用来测试。
 
 # %%
 FRAMES, SIZE, MOVING = 8, 20, 3  # the view moves between frames 0 and 3, or later
@@ -809,13 +814,13 @@ assert right["time as channels", "early"] > 0.95 > 0.9 > right["time as channels
 #
 # ## 8 · When to use which
 #
-# What does an axis cost? The networks of section 6 and 7, multiplications counted, seconds measured:
+# What does an axis cost? The networks of sections 6 and 7, multiplications counted, seconds measured:
 
 # %% [markdown] lang="zh"
-# 逐帧看只有随机水平（50 %），理应如此。时间无论当作通道还是当作轴，都几乎全对；但同样的运动**晚一些**发生，当作通道就跌
-# 到 66 %。这时每一帧都有自己的权重，而训练时后面几帧里从来没有东西移动过；要学会，就得把每个时刻都给它看一遍。3D 滤波器
-# *沿时间移动*，仍有 99 %，参数还更少。（各训练一次，1000 个片段取自八张照片：差距这么大，足以看出来。）卷积的一个轴，意
-# 思就是：**同样的事情可以发生在这个轴上的任何地方。**
+# 逐帧看只有随机水平（50 %），理应如此。时间无论当作通道还是当作轴，都几乎全对；但同样的运动**晚一些**发生，当作通道就
+# 跌到 66 %。这时每一帧都有自己的权重，而训练时后面几帧里从来没有东西移动过；要学会，就得把每个时刻都给它看一遍。3D 滤
+# 波器*沿时间移动*，仍有 99 %，参数还更少。（各训练一次，1,000 个片段取自八张照片：差距这么大，足以看出来。）卷积的一
+# 个轴，意思就是：**同样的事情可以发生在这个轴上的任何地方。**
 #
 # ## 8 · 什么时候用哪一种
 #
@@ -865,8 +870,8 @@ assert counts["time as an axis (3D)"] > 2 * counts["time as channels"]
 
 # %% [markdown] lang="en"
 # **The last surprise:** at equal parameters the 3D segmenter multiplies no more than the 2D one. In a network without
-# pooling each weight is used once at each voxel; so there are as many multiplications as weights times voxels, in any
-# number of dimensions. On our two cores it takes about as long, too. 3D costs more only if one keeps the number of
+# pooling each weight is used once at each voxel; so there are as many multiplications as weights times voxels, whatever
+# the number of axes. On our two cores it takes about as long, too. 3D costs more only if one keeps the number of
 # *filters* (three times the weights), or lets the filter move along an axis that channels would have summed over: time
 # as an axis took 2.25 times the multiplications of time as channels. (And all of the volume's activations must fit into
 # memory at once.)
@@ -888,10 +893,10 @@ assert counts["time as an axis (3D)"] > 2 * counts["time as channels"]
 # of 3³. Where does the 16 go?)
 
 # %% [markdown] lang="zh"
-# **最后一个意外：** 参数一样多时，3D 分割网络的乘法并不比 2D 的多。网络里没有池化，每个权重在每个体素上用一次；所以乘法
-# 次数等于权重的个数乘以体素的个数，几维都一样。在我们的双核 CPU 上，所用的时间也差不多。3D 只在两种情况下更贵：*滤波器*
-# 的个数保持不变（权重变成三倍），或者让滤波器沿着本来可以当作通道求和的轴移动：时间当作轴，乘法是当作通道的 2.25 倍。
-# （另外，整个三维图像的激活要同时放进内存。）
+# **最后一个意外：** 参数一样多时，3D 分割网络的乘法并不比 2D 的多。网络里没有池化，每个权重在每个体素上用一次；所以乘
+# 法次数等于权重的个数乘以体素的个数，几维都一样。在我们的双核 CPU 上，所用的时间也差不多。3D 只在两种情况下更贵：*滤
+# 波器*的个数保持不变（权重变成三倍），或者让滤波器沿着本来可以当作通道求和的轴移动：时间当作轴，乘法是当作通道的 2.25
+# 倍。（另外，整个三维图像的激活要同时放进内存。）
 #
 # | 数据 | 卷积 | 理由 |
 # |---|---|---|
@@ -905,8 +910,8 @@ assert counts["time as an axis (3D)"] > 2 * counts["time as channels"]
 #
 # ## 9 · 练习
 #
-# **练习 1.** 无填充的 3D 卷积的输出形状。`input_shape` 是三个边长和通道数，滤波器是边长为 `kernel_size` 的立方体，每次
-# 移动 `stride`。（常见考题：32 × 32 × 32 × 16，用 32 个 3³ 的滤波器。16 去了哪里？）
+# **练习 1：** 无填充的 3D 卷积的输出形状。`input_shape` 是三个边长和通道数，滤波器是边长为 `kernel_size` 的立方体，每
+# 次移动 `stride`。（常见考题：32 × 32 × 32 × 16，用 32 个 3³ 的滤波器。16 去了哪里？）
 
 
 # %% tags=["exercise"]
@@ -931,7 +936,7 @@ exercises.check_conv3d_shape(solution_conv3d_shape)
 # size of the input matter?)
 
 # %% [markdown] lang="zh"
-# **练习 2.** 一个卷积层要学多少个数？包括偏置。`kernel_sizes` 有一到三个边长。（和输入的大小有关系吗？）
+# **练习 2：** 一个卷积层要学多少个数？包括偏置。`kernel_sizes` 有一到三个边长。（和输入的大小有关系吗？）
 
 
 # %% tags=["exercise"]
@@ -957,8 +962,9 @@ exercises.check_conv_parameters(solution_conv_parameters)
 # not turn the filter round, `np.convolve` does.)
 
 # %% [markdown] lang="zh"
-# **练习 3.** 用 NumPy 写出 Conv1D：`signal` 的形状为 `(steps, channels)`，`filters` 的形状为 `(width, channels, num_filters)`；无填充，无偏
-# 置。（注意方向：深度学习所说的卷积并不翻转滤波器，`np.convolve` 会翻转。）
+# **练习 3：** 用 NumPy 写出 Conv1D：`signal` 的形状为 `(steps, channels)`，`filters` 的形状为
+# `(width, channels, num_filters)`；无填充，无偏置。（注意方向：深度学习所说的卷积并不翻转滤波器，`np.convolve` 会翻
+# 转。）
 
 
 # %% tags=["exercise"]
@@ -985,8 +991,8 @@ exercises.check_convolve_1d(solution_convolve_1d)
 # counts as 0. (Which of the filters of section 4 could be used in a live alarm, and how late would it be?)
 
 # %% [markdown] lang="zh"
-# **练习 4.** 报警器不能看未来。用形状为 `(width,)` 的卷积核对形状为 `(steps,)` 的信号滤波，使输出 $t$ 只依赖于 $t$ 及以前的输入，并且与信号一
-# 样长；开头以前的部分算作 0。（第 4 节的滤波器，哪一个能用在实时报警器里？会晚多少？）
+# **练习 4：** 报警器不能看未来。用形状为 `(width,)` 的卷积核对形状为 `(steps,)` 的信号滤波，使输出 $t$ 只依赖于 $t$
+# 及以前的输入，并且与信号一样长；开头以前的部分算作 0。（第 4 节的滤波器，哪一个能用在实时报警器里？会晚多少？）
 
 
 # %% tags=["exercise"]
@@ -1010,7 +1016,8 @@ exercises.check_causal(solution_causal)
 # %% [markdown] lang="en"
 # ## Summary
 #
-# - **One rule for all axes:** along each, ⌊(n + 2p − span) / s⌋ + 1 positions; the channels are summed over, and each filter makes one.
+# - **One rule for all axes:** along each, ⌊(n + m − span) / s⌋ + 1 positions; the channels are summed over, and each
+#   filter makes one.
 # - **One filter** finds heartbeats in noise, and what it learns is the shape of a beat.
 # - **A perfect score** on forty recordings means little where twelve numbers reach nearly the same; in a symmetric
 #   brain the other half is no test; on a clean mean brain brightness suffices.
@@ -1023,24 +1030,31 @@ exercises.check_causal(solution_causal)
 # "3D U-Net", MICCAI 2016 · Tran et al., "Learning spatiotemporal features with 3D convolutional networks", ICCV 2015 ·
 # Dumoulin, Visin, "A guide to convolution arithmetic for deep learning", 2016.
 #
-# **Next:** this was the last notebook; what is left is your own pictures and signals, with the package or the command
-# `course`. **Back:** [08 · The cost function](08_style_cost.ipynb), or to the beginning,
-# [01 · Face verification and face recognition](01_verification.ipynb).
+# **Next:** your own pictures and signals, with the package or the command `course`. This was the last notebook.
+# Convolutions have turned photos, paintings and voltages into numbers, and what counted was the question put to the
+# numbers: *how far apart?* for faces (01 to 05), *which of them together?* for paintings (06 to 08), *what is here?*
+# for a heart, an arm and a brain. And each time a baseline, a control or an interval told how much of the answer to
+# believe. What will you ask? **Back:** [08 · The cost function](08_style_cost.ipynb), or to the beginning,
+# [01 · Face verification and recognition](01_verification.ipynb).
 
 # %% [markdown] lang="zh"
 # ## 小结
 #
-# - **所有的轴都是同一条规则：** 沿每个轴有 ⌊(n + 2p − 跨度) / s⌋ + 1 个位置；通道被求和消去，每个滤波器产生一个新通道。
+# - **不论几个轴，同一条规则：** 沿每个轴有 ⌊(n + m − 跨度) / s⌋ + 1 个位置；通道相加之后就没有了，每个滤波器产生一个
+#   新通道。
 # - **一个滤波器**就能在噪声中找出心跳，它学到的正是心跳的形状。
-# - **满分**未必说明什么：四十个记录全对，而十二个数也差不多；大脑左右对称，另一半算不上测试；在干净的平均大脑上，只看亮度就够了。
+# - **满分**未必说明什么：四十个记录全对，而十二个数也差不多；大脑左右对称，另一半算不上测试；在干净的平均大脑上，只看
+#   亮度就够了。
 # - **有噪声时**，同样大小的 3D 网络胜过 2D 网络：上下相邻的切片有帮助。
 # - **卷积的一个轴意味着：事情可以发生在轴上的任何地方。** 如果不是这样，当作通道更便宜。
 #
-# **参考文献.** Moody、Mark，“The impact of the MIT-BIH Arrhythmia Database”，IEEE Engineering in Medicine and Biology 20(3)，2001 ·
-# Wang、Yan、Oates，“Time series classification from scratch with deep neural networks”，IJCNN 2017 · Fonov 等，“Unbiased average
-# age-appropriate atlases for pediatric studies”，NeuroImage 54(1)，2011 · Çiçek 等，“3D U-Net”，MICCAI 2016 · Tran 等，
-# “Learning spatiotemporal features with 3D convolutional networks”，ICCV 2015 · Dumoulin、Visin，“A guide to convolution
-# arithmetic for deep learning”，2016。
+# **参考文献：** Moody、Mark，“The impact of the MIT-BIH Arrhythmia Database”，IEEE Engineering in Medicine and
+# Biology 20(3)，2001 · Wang、Yan、Oates，“Time series classification from scratch with deep neural networks”，IJCNN
+# 2017 · Fonov 等，“Unbiased average age-appropriate atlases for pediatric studies”，NeuroImage 54(1)，2011 · Çiçek
+# 等，“3D U-Net”，MICCAI 2016 · Tran 等，“Learning spatiotemporal features with 3D convolutional networks”，ICCV
+# 2015 · Dumoulin、Visin，“A guide to convolution arithmetic for deep learning”，2016。
 #
-# **下一节：** 这是最后一节；接下来可以用这个软件包或 `course` 命令，处理你自己的图像和信号。**上一节：**
+# **下一课：** 你自己的图像和信号，用这个软件包或 `course` 命令来处理。课程到此结束：卷积把照片、绘画和电压都变成了
+# 数，关键在于向这些数提什么问题：对人脸问*相距多远*（第 01 至 05 课），对绘画问*哪些一起激活*（第 06 至 08 课），对心
+# 跳、手臂和大脑问*这里有什么*。每一次都有基线、对照或区间告诉我们，答案有几分可信。你想问什么？**上一课：**
 # [08 · 代价函数](08_style_cost.ipynb)；或者回到开头：[01 · 人脸验证与人脸识别](01_verification.ipynb)。
