@@ -106,7 +106,7 @@ def plot_identification(findings: Findings) -> Figure:
         slopes = np.diff(np.log(curve.y)) / np.diff(np.log(curve.x))
         exponents = ", ".join(f"{slope:.2f}" for slope in slopes)
         ends.append((milliseconds[-1], f"{curve.name}: {exponents}", METHODS[curve.name]))
-    _label_ends(ax, max(findings.curves[0].x), ends)
+    _label_ends(ax, ends)
     ax.set(
         xlabel="templates in the gallery",
         ylabel="milliseconds",
@@ -148,7 +148,7 @@ def _window(curves: Sequence[Curve]) -> tuple[float, float]:
     return lowest - 0.2 * room, lowest + 5 * room
 
 
-def _label_ends(ax: Axes, x: float, ends: list[tuple[float, str, str]]) -> None:
+def _label_ends(ax: Axes, ends: list[tuple[float, str, str]]) -> None:
     """A label beside the end of each line, those that would touch moved apart."""
     ax.margins(x=0.05)
     places = []

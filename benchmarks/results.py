@@ -7,7 +7,9 @@ import statistics
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 
-# What a quantity may be: (kind, heading in the report).
+QUICK_NOTE = "quick: not for quoting"
+POINTS = 300  # of a curve that is kept: more than a plot can show
+# What a quantity may be, and its heading in the report.
 KINDS = {
     "exponent": "Growth, seconds ∝ templates^exponent",
     "share": "Share of the rate of a float32 matrix product",
@@ -193,9 +195,6 @@ class Results:
         return [pairing for each in self.benchmarks for pairing in each.pairings]
 
 
-POINTS = 300  # of a curve that is kept: more than a plot can show
-
-
 def thinned(curve: Curve, points: int = POINTS) -> Curve:
     """The curve at `points` of its places, dense at the start, with both ends; six digits each."""
     count = len(curve.x)
@@ -260,6 +259,3 @@ def results_from_json(text: str) -> Results:
     content.pop("note", None)
     content["benchmarks"] = [findings_from_dict(each) for each in content["benchmarks"]]
     return Results(**content)
-
-
-QUICK_NOTE = "quick: not for quoting"

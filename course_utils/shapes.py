@@ -115,9 +115,7 @@ def conv_parameter_count(
     Lecture: section 9, notebook 09.
     """
     *sizes, channels = _input_shape(input_shape)
-    weights = channels
-    for width in _per_axis("kernel_size", kernel_size, len(sizes)):
-        weights *= width
+    weights = channels * math.prod(_per_axis("kernel_size", kernel_size, len(sizes)))
     return (weights + bool(use_bias)) * positive_integer("filters", filters)
 
 

@@ -313,7 +313,7 @@ def test_the_block_has_what_is_quoted_only():
     assert "1 March 2026 on 2 cores of Abacus" in text.splitlines()[0]
 
 
-def test_a_trial_says_so_in_all_it_writes(tmp_path):
+def test_a_trial_says_so_in_all_it_writes():
     results = made_results(quick=True)
     for text in (report.as_page(results), report.as_block(results), results_as_json(results)):
         assert QUICK_NOTE in text

@@ -21,6 +21,7 @@ from PIL import Image
 from course_utils import __version__
 from course_utils.cli import galleries, main, output
 from course_utils.cli.photos import load_encoder
+from course_utils.cli.program import build_parser
 from course_utils.data import load_orl_faces
 from course_utils.recognition.gallery import EncoderIdentity, Gallery, Threshold
 
@@ -229,6 +230,30 @@ class TestUsage:
         message = "the following arguments are required: PHOTO. See: course verify --help"
         assert result.document == {"error": message, "exit_code": 2}
         assert result.err == f"course: error: {message}\n"
+
+    @pytest.mark.parametrize(
+        ("between", "together"),
+        [
+            ("verify a.jpg --fmr 0.01 b.jpg", "verify --fmr 0.01 a.jpg b.jpg"),
+            ("identify a.jpg -k 2 b.jpg --gallery g", "identify -k 2 --gallery g a.jpg b.jpg"),
+            (
+                "enroll Ann a.jpg --skip b.jpg --gallery g",
+                "enroll --skip --gallery g Ann a.jpg b.jpg",
+            ),
+            (
+                "enroll Ann --gallery g a.jpg --fmr 1 b.jpg",
+                "enroll --gallery g --fmr 1 Ann a.jpg b.jpg",
+            ),
+        ],
+    )
+    def test_options_may_stand_between_photos(self, between, together):
+        options = build_parser().parse_args(between.split())
+        assert options == build_parser().parse_args(together.split())
+        assert options.photos == ["a.jpg", "b.jpg"]
+
+    def test_what_stands_behind_two_dashes_may_begin_with_one(self):
+        options = build_parser().parse_args(["enroll", "--gallery", "g", "--", "-Ann", "-a.jpg"])
+        assert (options.name, options.photos, options.gallery) == ("-Ann", ["-a.jpg"], "g")
 
     def test_json_after_two_dashes_is_a_photo(self, course):
         assert course("verify", "--", "--json").out == ""
@@ -561,9 +586,7 @@ class TestIdentify:
             (["broken.jpg", "none.png"], 2),
         ],
     )
-    def test_of_several_photos_the_most_serious_counts(
-        self, course, photos, friends, tmp_path, names, code
-    ):
+    def test_of_several_photos_the_most_serious_counts(self, course, photos, friends, names, code):
         if "stranger.png" in names:
             course("gallery", "remove", "Grace", "--gallery", friends)
         paths = [photos / name.replace("stranger", "grace") for name in names]

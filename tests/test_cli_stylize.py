@@ -260,6 +260,13 @@ class TestOptions:
         assert course("--quiet", "-o", "new2.png", "cat.png", "ink.png").code == 0
         assert painter.contents == ["cat.png", "cat.png"]
 
+    def test_options_may_stand_between_the_photos(self, course, painter):
+        mixed = ("cat.png", "-o", "new/", "dog.png", "--blend", "owl.png:0.5", "ink.png", "--json")
+        result = course(*mixed, "--blend", "owl.png:2")
+        assert [each["photo"] for each in result.document["pictures"]] == ["cat.png", "dog.png"]
+        assert [each["weight"] for each in result.document["styles"]] == [1, 0.5, 2]
+        assert painter.contents == ["cat.png", "dog.png"]
+
     WRONG = (
         ([], "required: CONTENT, STYLE, -o/--output. See: course stylize --help"),
         (["cat.png", "-o", "a.png"], "required: STYLE"),

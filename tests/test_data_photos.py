@@ -224,21 +224,21 @@ class TestModes:
 
 class TestMoreThanEightBits:
     @pytest.mark.parametrize(
-        ("suffix", "dtype", "mode"),
+        ("suffix", "dtype", "modes"),
         [
-            ("png", "<u2", "I;16"),
-            ("tif", "<u2", "I;16"),
-            ("tif", ">u2", "I;16B"),
-            ("tif", "i4", "I"),
-            ("tif", "f4", "F"),
+            ("png", "<u2", ["I;16", "I"]),  # "I" with Pillow 10
+            ("tif", "<u2", ["I;16"]),
+            ("tif", ">u2", ["I;16B"]),
+            ("tif", "i4", ["I"]),
+            ("tif", "f4", ["F"]),
         ],
     )
-    def test_grey_is_rounded_to_eight_bits(self, tmp_path, suffix, dtype, mode):
+    def test_grey_is_rounded_to_eight_bits(self, tmp_path, suffix, dtype, modes):
         levels = pixels(9, 7, dtype=np.uint16)
         levels[0, :3] = 0, 65535, 128  # 128 / 257 is below one half
         path = saved(tmp_path, Image.fromarray(levels.astype(dtype)), f"p.{suffix}")
         with Image.open(path) as image:
-            assert image.mode == mode
+            assert image.mode in modes
         found = read_photo(path)
         np.testing.assert_array_equal(found, three_equal(eight_bits(levels)))
         assert found[0, :3, 0].tolist() == [0, 255, 0]

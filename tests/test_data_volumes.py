@@ -206,7 +206,7 @@ class TestCrop:
             )
             np.testing.assert_array_equal(volume.affine, sliced.affine)
 
-    def test_slices_may_leave_out_start_and_stop(self, cropped):
+    def test_slices_may_leave_out_start_and_stop(self):
         volume = load_brain_volume(crop=(slice(None), slice(230, None), slice(None, 2)))
         assert volume.shape == (197, 3, 2)
         assert volume.affine[:3, 3].tolist() == [-98, 96, -72]

@@ -38,10 +38,14 @@ def counted_rates(genuine, impostor, threshold):
 
 
 def sklearn_points(genuine, impostor, curve=sklearn_metrics.roc_curve):
-    """Rates and thresholds of scikit-learn, whose scores are similarities: −distance."""
+    """Rates and thresholds of scikit-learn, whose scores are similarities: −distance.
+
+    Nothing may be left out; `det_curve` does not by default (older ones have no such option).
+    """
     is_genuine = [1] * len(genuine) + [0] * len(impostor)
     scores = -np.concatenate([genuine, impostor])
-    return curve(is_genuine, scores, drop_intermediate=False)
+    options = {"drop_intermediate": False} if curve is sklearn_metrics.roc_curve else {}
+    return curve(is_genuine, scores, **options)
 
 
 # --- error_rates ----------------------------------------------------------------------------

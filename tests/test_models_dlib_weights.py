@@ -192,7 +192,7 @@ class TestDamage:
         with pytest.raises(ValueError, match=words):
             read(parts)
 
-    def test_a_tensor_of_another_version_is_refused(self, read, parts, arrays):
+    def test_a_tensor_of_another_version_is_refused(self, read, parts):
         parts["affine1"] = text("affine_") + tensor(np.ones(8), version=3)
         words = r"the affine layer of convolution 1 has no tensor of version 2"
         with pytest.raises(ValueError, match=words):

@@ -103,7 +103,7 @@ class TestPublishedWeights:
             assert np.isfinite(gradient).all()
             assert np.abs(gradient).max() > 0
 
-    def test_a_path_to_the_file_gives_the_same(self, encoder, images):
+    def test_a_path_to_the_file_gives_the_same(self, encoder):
         path = face_encoder_weights_path()
         for weights in (path, str(path)):
             model = build_face_encoder(weights)

@@ -377,6 +377,7 @@ def trained(similarity, start, *, l2, steps=250):
     head.compile(keras.optimizers.SGD(0.5, momentum=0.9), "binary_crossentropy")
     for _ in range(steps):
         head.train_on_batch([first, second], same)
+    head.reset_metrics()  # older Keras: otherwise the mean over the steps before
     return head, head.test_on_batch([first, second], same)
 
 

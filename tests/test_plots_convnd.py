@@ -563,7 +563,11 @@ class TestSlices:
 def triangles(ax):
     """Corners, shape (num_triangles, 3, 3), and colours, shape (num_triangles, 3)."""
     (collection,) = ax.collections
-    return np.asarray(collection._faces), np.asarray(collection._facecolor3d)[:, :3]
+    if hasattr(collection, "_faces"):
+        corners = np.asarray(collection._faces)
+    else:  # matplotlib 3.9
+        corners = collection._vec[:3].T.reshape(-1, 3, 3)
+    return corners, np.asarray(collection._facecolor3d)[:, :3]
 
 
 def direction(azimuth, elevation):

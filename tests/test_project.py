@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 import yaml
 from packaging.requirements import Requirement
+from packaging.specifiers import SpecifierSet
 from packaging.utils import canonicalize_name
 from packaging.version import Version
 
@@ -17,6 +18,10 @@ ROOT = Path(__file__).resolve().parent.parent
 README = (ROOT / "README.md").read_text(encoding="utf-8")
 PROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["project"]
 WORKFLOW = ROOT / ".github" / "workflows" / "ci.yml"
+PAGES = (
+    *("README.md", "README.zh.md", "CONTRIBUTING.md", "weights/README.md"),
+    *("docs/TEACHING.md", "docs/TEACHING.zh.md"),
+)
 CONDA_NAMES = {"matplotlib-base": "matplotlib", "dlib": "dlib-bin"}
 
 
@@ -29,8 +34,12 @@ BASE = requirements(PROJECT["dependencies"])
 EXTRAS = {name: requirements(texts) for name, texts in PROJECT["optional-dependencies"].items()}
 
 
-def pins():
-    lines = (ROOT / "constraints.txt").read_text(encoding="utf-8").splitlines()
+def text_of(page):
+    return (ROOT / page).read_text(encoding="utf-8")
+
+
+def pins(file="constraints.txt"):
+    lines = text_of(file).splitlines()
     found = [line.split("==") for line in lines if line and not line.startswith("#")]
     return {canonicalize_name(name): Version(version) for name, version in found}
 
@@ -50,8 +59,20 @@ def test_every_requirement_is_pinned_inside_its_range():
         assert specifier.contains(versions[name]), f"{name}=={versions[name]} is not {specifier}"
 
 
-def test_pins_are_exact_and_name_no_address():
-    text = (ROOT / "constraints.txt").read_text(encoding="utf-8")
+def test_the_oldest_pins_are_the_lowest_of_each_range():
+    versions = pins("constraints-oldest.txt")
+    for name, specifier in BASE.items():
+        (lowest,) = [Version(each.version) for each in specifier if each.operator == ">="]
+        length = len(lowest.release)
+        assert versions[name].release[:length] == lowest.release, name
+        assert versions[name] in specifier
+    for name, specifier in {**EXTRAS["faces"], **EXTRAS["test"]}.items():
+        assert versions[name] in specifier, name
+
+
+@pytest.mark.parametrize("file", ["constraints.txt", "constraints-oldest.txt"])
+def test_pins_are_exact_and_name_no_address(file):
+    text = text_of(file)
     assert "://" not in text
     assert "@" not in text
 
@@ -60,15 +81,17 @@ def test_conda_environment_has_the_ranges_of_the_project():
     _, packages, from_pypi = conda_environment()
     declared = {}
     for package in packages:
+        if package.startswith("python="):
+            assert SpecifierSet(PROJECT["requires-python"]).contains(package.partition("=")[2])
+            continue
         name, _, ranges = package.partition(">=")
         declared[CONDA_NAMES.get(name, name)] = f">={ranges}" if ranges else ""
     for package in from_pypi:
         if package != "-e .":
             name, _, ranges = package.partition(">=")
             declared[name] = f">={ranges}"
-    python = declared.pop("python")
     assert declared.pop("pip") == ""
-    assert python.startswith(PROJECT["requires-python"])
+    assert any(package.startswith("python=") for package in packages)
     assert declared == {
         name: str(specifier)
         for name, specifier in {**BASE, **EXTRAS["faces"], **EXTRAS["lab"]}.items()
@@ -92,12 +115,17 @@ def test_the_workflow_does_what_ci_does():
     (job,) = workflow["jobs"].values()
     assert [step["run"] for step in job["steps"] if "run" in step] == ["bash .ci/run"]
     commands = (ROOT / ".ci" / "run").read_text(encoding="utf-8")
-    assert re.search(r"^make course$.*^make test$", commands, re.MULTILINE | re.DOTALL)
+    assert re.search("^for target in course check test oldest handout; do$", commands, re.M)
+    assert 'make "$target"' in commands
     assert "set -euo pipefail" in commands
 
 
 @pytest.mark.parametrize(
-    "target", ["course", "test", "lab", "notebooks", "check", "bench", "weights", "clean"]
+    "target",
+    [
+        *("course", "test", "unit", "nbval", "oldest", "lab", "handout", "notebooks", "check"),
+        *("bench", "weights", "clean"),
+    ],
 )
 def test_the_makefile_has_the_target(target):
     makefile = (ROOT / "Makefile").read_text(encoding="utf-8")
@@ -119,10 +147,39 @@ def test_the_readme_has_a_row_for_each_section_of_the_lecture():
     assert numbers == list("123456789")
 
 
-def test_links_to_files_resolve():
-    for document in (ROOT / "README.md", ROOT / "CONTRIBUTING.md", ROOT / "weights" / "README.md"):
-        for target in re.findall(r"\]\(([^)#:]+)\)", document.read_text(encoding="utf-8")):
-            assert (document.parent / target).exists(), f"{document.name}: {target}"
+@pytest.mark.parametrize("page", PAGES)
+def test_links_to_files_resolve(page):
+    for target in re.findall(r"\]\(([^)#:]+)(?:#[^)]*)?\)", text_of(page)):
+        assert ((ROOT / page).parent / target).exists(), target
+
+
+@pytest.mark.parametrize("page", PAGES)
+def test_links_to_sections_resolve(page):
+    for target, anchor in re.findall(r"\]\(([^)#:]*)#([^)]+)\)", text_of(page)):
+        linked = (ROOT / page).parent / target if target else ROOT / page
+        headings = re.findall(r"(?m)^#+ (.*)$", linked.read_text(encoding="utf-8"))
+        anchors = [re.sub(r"[^\w\- ]", "", each.lower()).replace(" ", "-") for each in headings]
+        assert anchor in anchors, f"{target}#{anchor}"
+
+
+@pytest.mark.parametrize("page", PAGES)
+def test_no_page_has_a_placeholder_left(page):
+    assert re.findall(r"\{\w+\}|TODO|XXX", text_of(page)) == []
+
+
+@pytest.mark.parametrize("source", build_notebooks.sources(), ids=lambda path: path.stem)
+def test_the_chinese_start_page_links_the_notebook_by_its_title(source):
+    title = re.findall(r"(?m)^# # (.*)$", source.read_text(encoding="utf-8"))[1]
+    assert text_of("README.zh.md").count(f"[{title}](notebooks/zh/{source.stem}.ipynb)") == 1
+
+
+@pytest.mark.parametrize("source", build_notebooks.sources(), ids=lambda path: path.stem)
+def test_the_pages_for_teachers_give_the_run_time_of_the_notebook(source):
+    text = source.read_text(encoding="utf-8").replace("\n# ", " ")
+    (seconds,) = re.findall(r"\*\*Run time:\*\* about (\d+) seconds", text)
+    for page, unit in (("docs/TEACHING.md", "s"), ("docs/TEACHING.zh.md", "秒")):
+        (row,) = re.findall(rf"(?m)^\| \[{source.stem[:2]}\].*$", text_of(page))
+        assert f"| {seconds} {unit} |" in row
 
 
 def test_the_example_of_the_readme_gives_its_numbers():

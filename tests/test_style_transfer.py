@@ -520,6 +520,31 @@ class TestColorsKept:
         image = paint(photo(size=(96, 128)), keep_colors=True, max_side=64).image
         assert image.shape == (48, 64, 3)
 
+    @pytest.mark.parametrize("ended", ["callback", "time", "interrupted"])
+    def test_when_it_ends_at_a_coarse_size(self, ended):
+        """The brightness has been enlarged; the colours are those of C, as sharp as C."""
+        content, moments = photo(size=LARGE, low=100, high=150), []
+
+        def callback(moment):
+            moments.append((moment.values.total, luma_of(moment.image)))
+            if ended == "interrupted" and len(moments) == 2:
+                raise KeyboardInterrupt
+            return ended == "callback" and len(moments) == 2
+
+        descent = dataclasses.replace(TWO_SIZES, seconds=1e-9 if ended == "time" else None)
+        picture = paint(content, keep_colors=True, descent=descent, callback=callback)
+        assert picture.ended == ended
+        assert picture.history.heights.tolist() == [65] * (1 if ended == "time" else 2)
+        assert picture.image.shape == content.shape
+        assert picture.image.dtype == np.uint8
+        assert picture.image.min() > 0
+        assert picture.image.max() < 255
+        np.testing.assert_allclose(chroma_of(picture.image), chroma_of(content), rtol=0, atol=0.51)
+        _, painted = min(moments, key=lambda moment: moment[0])
+        coarse = Image.fromarray(np.float32(painted))
+        enlarged = coarse.resize(LARGE[::-1], Image.Resampling.BICUBIC)
+        np.testing.assert_allclose(luma_of(picture.image), enlarged, rtol=0, atol=1.5)
+
 
 class TestMask:
     @pytest.mark.parametrize("keep_colors", [False, True])

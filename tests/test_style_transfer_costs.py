@@ -418,7 +418,7 @@ class TestMask:
         )
         assert values.style == pytest.approx(expected, rel=1e-4)
 
-    def test_content_and_variation_are_of_the_whole_image(self, kernels):
+    def test_content_and_variation_are_of_the_whole_image(self):
         content, mask = random_image(1), soft_mask()
         values, _ = Objective(content, [random_image(3)], costs_of(), mask=mask)(random_image(2))
         painted = content + mask[..., None] * (random_image(2) - content)

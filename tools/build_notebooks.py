@@ -70,9 +70,9 @@ class BuildError(Exception):
     """A source or a notebook that cannot be built; the message names the file and the mend."""
 
 
-def repository(root: Path = ROOT) -> str:
+def repository() -> str:
     """Where the course is published: `[tool.course] repository` of pyproject.toml."""
-    with open(root / "pyproject.toml", "rb") as file:
+    with open(ROOT / "pyproject.toml", "rb") as file:
         return tomllib.load(file)["tool"]["course"]["repository"]
 
 
@@ -273,9 +273,9 @@ def check(source: Path, folder: Path) -> list[str]:
     return problems
 
 
-def sources(root: Path = ROOT) -> list[Path]:
+def sources() -> list[Path]:
     """All sources, in the order of their numbers."""
-    return sorted((root / "notebooks" / "src").glob("[0-9][0-9]_*.py"))
+    return sorted((ROOT / "notebooks" / "src").glob("[0-9][0-9]_*.py"))
 
 
 def _checked_cells(source: Path) -> list[tuple[int, nbformat.NotebookNode]]:

@@ -1,5 +1,6 @@
 """Gallery files as the commands use them: opened early, checked against the encoder, described."""
 
+from dataclasses import asdict
 from typing import TYPE_CHECKING, Any
 
 from course_utils.cli.output import CommandError
@@ -73,14 +74,7 @@ def threshold_document(threshold: "Threshold | None") -> dict[str, Any] | None:
     Returns:
         Its fields, or None.
     """
-    if threshold is None:
-        return None
-    return {
-        "distance": threshold.distance,
-        "fmr": threshold.fmr,
-        "num_impostors": threshold.num_impostors,
-        "source": threshold.source,
-    }
+    return None if threshold is None else asdict(threshold)
 
 
 def plural(number: int, one: str, many: str) -> str:

@@ -2,6 +2,7 @@
 
 import argparse
 import json
+from dataclasses import asdict
 
 from course_utils.cli import calibrate
 from course_utils.cli.galleries import (
@@ -166,11 +167,10 @@ def info(options: argparse.Namespace) -> Answer:
     """
     gallery = load_gallery(options.gallery)
     version = _format_version(options.gallery)
-    encoder = gallery.encoder
     return Answer(
         [
             f"gallery: {options.gallery}, format version {version}",
-            f"encoder: {encoder}",
+            f"encoder: {gallery.encoder}",
             f"rule: {gallery.rule}",
             f"threshold: {gallery.threshold or NO_THRESHOLD}",
             f"people: {len(gallery):,}",
@@ -179,11 +179,7 @@ def info(options: argparse.Namespace) -> Answer:
         {
             "gallery": options.gallery,
             "format_version": version,
-            "encoder": {
-                "name": encoder.name,
-                "checksum": encoder.checksum,
-                "embedding_dim": encoder.embedding_dim,
-            },
+            "encoder": asdict(gallery.encoder),
             "rule": gallery.rule,
             "threshold": threshold_document(gallery.threshold),
             "num_people": len(gallery),

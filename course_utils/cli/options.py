@@ -4,7 +4,7 @@ import argparse
 import math
 import os
 from collections.abc import Callable, Mapping, Sequence
-from typing import NoReturn, TypeAlias
+from typing import Any, NoReturn, TypeAlias
 
 from course_utils.cli.output import Answer, CommandError
 
@@ -26,7 +26,31 @@ THRESHOLD_FIELDS = "{distance, fmr, num_impostors, source}"
 
 
 class Parser(argparse.ArgumentParser):
-    """A parser that leaves it to `main` to report what is wrong: on one line, or as JSON."""
+    """A parser that leaves it to `main` to report what is wrong: on one line, or as JSON.
+
+    A command's options may stand between its photos: `course stylize a.jpg -o out/ b.jpg ink`.
+    """
+
+    _in_two_passes = False
+
+    def parse_known_args(self, args: Any = None, namespace: Any = None) -> Any:
+        """As argparse's; of a command first the options, then what is left.
+
+        Args:
+            args: The arguments. With a `--`, which the second pass would not see any more, or
+                with none, one pass is made: then what is no option must stand together.
+            namespace: As argparse's.
+
+        Returns:
+            The parsed arguments, and those that are not known.
+        """
+        if self._subparsers or self._in_two_passes or not args or "--" in args:
+            return super().parse_known_args(args, namespace)
+        self._in_two_passes = True  # each of them comes back here
+        try:
+            return self.parse_known_intermixed_args(args, namespace)
+        finally:
+            self._in_two_passes = False
 
     def error(self, message: str) -> NoReturn:
         """Raises what argparse would print.

@@ -69,7 +69,7 @@ def load_orl_faces(
 
     Reference: Samaria, Harter, "Parameterisation of a stochastic model for human face
         identification", WACV 1994. Credit: AT&T Laboratories Cambridge.
-    Lecture: sections 1 to 5, notebooks 01 to 05.
+    Lecture: sections 1 to 5 and 7, notebooks 01 to 05 and 07.
     """
     if dtype not in ("uint8", "float32"):
         raise ValueError(f'`dtype` must be "uint8" or "float32". Received: dtype={dtype!r}.')

@@ -185,7 +185,7 @@ def list_photos() -> tuple[PhotoSource, ...]:
         >>> [source.name for source in list_photos() if source.licence == "not stated"]
         ['moon', 'motorcycle']
 
-    Lecture: sections 6 and 7, notebooks 06 and 07.
+    Lecture: section 7, notebook 07.
     """
     return PHOTOS
 
@@ -235,7 +235,7 @@ def load_photos(
         >>> {name: photo.shape for name, photo in photos.items()}
         {'coffee': (200, 300, 3), 'moon': (300, 300, 3)}
 
-    Lecture: sections 6 and 7, notebooks 06 and 07.
+    Lecture: sections 6 to 9, notebooks 06 to 09.
     """
     sources = _sources_of(names)
     is_integer = isinstance(max_side, int | np.integer) and not isinstance(max_side, bool)

@@ -41,7 +41,7 @@ def read_photo(photo: Photo) -> np.ndarray:
         >>> read_photo(np.full((2, 4), 65535, dtype=np.uint16)).shape
         (2, 4, 3)
 
-    Lecture: section 5, notebook 05.
+    Lecture: sections 5 and 6, notebooks 05 and 06.
     """
     if isinstance(photo, np.ndarray):
         return _from_array(photo)

@@ -137,7 +137,7 @@ def load_style(style: Photo, *, image_size: tuple[int, int] | int = 384) -> np.n
         >>> load_style(np.zeros((100, 200), np.uint8), image_size=50).shape
         (25, 50, 3)
 
-    Lecture: section 6, notebook 06.
+    Lecture: sections 6 and 8, notebooks 06 and 08.
     """
     height, width = _size_of(image_size)
     if not isinstance(style, str | Path | Image.Image | np.ndarray):
@@ -155,18 +155,18 @@ def load_style(style: Photo, *, image_size: tuple[int, int] | int = 384) -> np.n
 
 def _size_of(image_size: tuple[int, int] | int) -> tuple[int, int]:
     """Height and width."""
-    sides = image_size if isinstance(image_size, tuple | list) else (image_size,)
-    fits = len(sides) in (1, 2) and all(
+    sides = image_size if isinstance(image_size, tuple | list) else (image_size, image_size)
+    fits = len(sides) == 2 and all(
         isinstance(side, int | np.integer) and not isinstance(side, bool) and side >= 1
         for side in sides
     )
-    if not fits or (len(sides) == 1 and isinstance(image_size, tuple | list)):
+    if not fits:
         raise ValueError(
             "`image_size` must be (height, width) in pixels, or an integer, the width of a 4:3 "
             f"picture. Received: image_size={image_size!r}."
         )
-    width = int(sides[-1])
-    return (int(sides[0]) if len(sides) == 2 else max(1, round(width * 3 / 4))), width
+    height, width = int(sides[0]), int(sides[1])
+    return (height if sides is image_size else max(1, round(width * 3 / 4))), width
 
 
 def _check_painted_size(height: int, width: int) -> None:

@@ -238,7 +238,7 @@ def check_gram_blindness(answer: dict[str, Any]) -> None:
 
 
 def _gram(features: np.ndarray) -> np.ndarray:
-    return np.einsum("ijk,ijl->kl", features, features) / (features.shape[0] * features.shape[1])
+    return _gram_of_sums(features) / (features.shape[0] * features.shape[1])
 
 
 def _gram_of_sums(features: np.ndarray) -> np.ndarray:

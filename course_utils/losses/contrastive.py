@@ -60,6 +60,7 @@ class ContrastiveLoss(keras.losses.Loss):
         margin: Distance that impostors should keep, positive.
         reduction: As in every Keras loss.
         name: Name of the loss.
+        dtype: As in every Keras loss.
 
     Example:
         >>> float(ContrastiveLoss(margin=1.0)([1, 0], [0.25, 0.25]))

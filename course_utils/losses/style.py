@@ -39,7 +39,7 @@ def content_cost(content: TensorLike, generated: TensorLike) -> Tensor:
     Lecture: section 8, notebook 08.
     """
     content, generated = as_float(content), as_float(generated)
-    if not _match(content.shape, generated.shape, (1, 2, 3)):
+    if not _match(content.shape, generated.shape, num_axes=4):
         raise ValueError(
             "`content` and `generated` must both have shape (batch, height, width, channels): C "
             "and G need one size. Received: "
@@ -100,7 +100,7 @@ def gram_cost(style: TensorLike, generated: TensorLike) -> Tensor:
     Lecture: section 8, notebook 08.
     """
     style, generated = as_float(style), as_float(generated)
-    if not _match(style.shape, generated.shape, (1, 2)) or style.shape[1] != style.shape[2]:
+    if not _match(style.shape, generated.shape, num_axes=3) or style.shape[1] != style.shape[2]:
         raise ValueError(
             "`style` and `generated` must be of the same layer: one number of channels, and one "
             "number of images or 1. Received Gram matrices of shapes "
@@ -212,10 +212,10 @@ def check_weight(name: str, weight: float) -> None:
         raise ValueError(f"`{name}` must be finite and at least 0. Received: {weight!r}.")
 
 
-def _match(first: Sequence[int], second: Sequence[int], axes: tuple[int, ...]) -> bool:
-    """Whether two shapes agree in these axes, which are all but the first; and in that, or one."""
+def _match(first: Sequence[int], second: Sequence[int], *, num_axes: int) -> bool:
+    """Whether two shapes agree in all axes but the first; and in that, or one has 1 there."""
     return (
-        len(first) == len(second) == len(axes) + 1
-        and all(first[axis] == second[axis] for axis in axes)
+        len(first) == len(second) == num_axes
+        and tuple(first[1:]) == tuple(second[1:])
         and (first[0] == second[0] or 1 in (first[0], second[0]))
     )

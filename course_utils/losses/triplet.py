@@ -65,7 +65,7 @@ def triplet_loss(
     Lecture: section 4, notebook 04.
     """
     check_margin(margin)
-    anchor = _as_float(anchor)
+    anchor = _at_least_single(anchor)
     positive, negative = (ops.cast(part, anchor.dtype) for part in (positive, negative))
     shapes = [tuple(part.shape) for part in (anchor, positive, negative)]
     if len(set(shapes)) > 1 or len(shapes[0]) != 2:
@@ -307,7 +307,7 @@ class _Batch:
     """Distances in a batch and who is whose positive and negative, all of shape (B, B)."""
 
     def __init__(self, labels: TensorLike, embeddings: TensorLike, squared: bool) -> None:
-        embeddings = _as_float(embeddings)
+        embeddings = _at_least_single(embeddings)
         labels = ops.convert_to_tensor(labels)
         column = len(labels.shape) == 2 and labels.shape[1] == 1
         if len(embeddings.shape) != 2 or not (column or len(labels.shape) == 1):
@@ -401,9 +401,8 @@ def _sums_over_all(batch: _Batch, margin: float) -> tuple[Tensor, Tensor, Tensor
     num_active = ops.where(batch.is_positive, num_active, 0)
     sums = ops.pad(ops.cumsum(ops.cast(ranked, "float64"), axis=1), ((0, 0), (1, 0)))
     counts = ops.cast(num_active, "float64")
-    losses = counts * ops.cast(limits, "float64") - _of_row(
-        sums, num_active
-    )  # sums[:, c]: nearest c
+    to_nearest = _of_row(sums, num_active)  # sums[:, c] is that of the nearest c
+    losses = counts * ops.cast(limits, "float64") - to_nearest
     num_positives = ops.sum(ops.cast(batch.is_positive, "float64"), axis=1, keepdims=True)
     num_valid = ops.sum(num_positives * ops.cast(num_negatives, "float64"))
     return ops.sum(losses), num_valid, ops.sum(counts)
@@ -435,7 +434,7 @@ def _of_row(values: Tensor, columns: Tensor) -> Tensor:
     return tf.gather(values, columns, batch_dims=1)
 
 
-def _as_float(values: TensorLike) -> Tensor:
+def _at_least_single(values: TensorLike) -> Tensor:
     """A float tensor of at least single precision: mixed precision would round distances away."""
     values = ops.convert_to_tensor(values)
     return values if values.dtype in ("float32", "float64") else ops.cast(values, "float32")

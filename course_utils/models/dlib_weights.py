@@ -138,7 +138,6 @@ def _read_layers(stream: _Stream) -> tuple[list[ConvolutionWeights], np.ndarray]
     """Every convolution with its affine layer, then the dense layer."""
     convolutions: list[ConvolutionWeights] = []
     while True:
-        what = f"convolution {len(convolutions) + 1}"
         name = stream.next_layer(("con_4", "fc_2"))
         if name is None:
             raise _Damage(
@@ -146,7 +145,7 @@ def _read_layers(stream: _Stream) -> tuple[list[ConvolutionWeights], np.ndarray]
             )
         if name == "fc_2":
             return convolutions, _read_dense(stream)
-        convolutions.append(_read_convolution(stream, what))
+        convolutions.append(_read_convolution(stream, f"convolution {len(convolutions) + 1}"))
 
 
 def _read_convolution(stream: _Stream, what: str) -> ConvolutionWeights:

@@ -99,7 +99,8 @@ def recolored(image: np.ndarray, palette: np.ndarray) -> np.ndarray:
     """
     pixels = np.asarray(image, dtype=np.float64).reshape(-1, 3)
     wanted = np.asarray(palette, dtype=np.float64).reshape(-1, 3)
-    spread, inverse = _root(_covariance(pixels), 0.5), _root(_covariance(pixels), -0.5)
+    own = _covariance(pixels)
+    spread, inverse = _root(own, 0.5), _root(own, -0.5)
     matrix = inverse @ _root(spread @ _covariance(wanted) @ spread, 0.5) @ inverse
     mapped = (pixels - pixels.mean(axis=0)) @ matrix + wanted.mean(axis=0)
     return np.clip(mapped, 0, 255).reshape(image.shape).astype(np.float32)

@@ -63,7 +63,7 @@ class Costs:
     Reference: Gatys, Ecker, Bethge, CVPR 2016: there α/β is 10⁻³ or 10⁻⁴ for costs that are not
         divided by those of silence, the content's layer is block4_conv2 and λ = 1/5 for the same
         five layers.
-    Lecture: section 8, notebook 08.
+    Lecture: sections 6 and 8, notebooks 06 and 08.
     """
 
     content_layers: Mapping[str, float] = field(default_factory=lambda: CONTENT_LAYERS)

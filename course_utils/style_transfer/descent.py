@@ -55,7 +55,7 @@ class Descent:
         >>> Descent(optimizer="adam", steps=1000).start
         'auto'
 
-    Lecture: section 8, notebook 08.
+    Lecture: sections 6 and 8, notebooks 06 and 08.
     """
 
     optimizer: str = "l-bfgs"

@@ -83,8 +83,8 @@ def unit_agreement(
     group_of = np.zeros(exists.shape, np.int64) if groups is None else np.asarray(groups)
     if group_of.shape != exists.shape:
         raise ValueError(f"`groups` must have shape {exists.shape}. Received: {group_of.shape}.")
-    counts = exists.sum(axis=1) >= 2
-    values, exists, group_of = values[counts], exists[counts], group_of[counts]
+    has_two = exists.sum(axis=1) >= 2
+    values, exists, group_of = values[has_two], exists[has_two], group_of[has_two]
     if len(values) < 2:
         raise ValueError(
             f"At least two units must have two patches each. Received: {len(values)} of "

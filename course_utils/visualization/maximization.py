@@ -148,10 +148,13 @@ def maximize_activation(
     if units.ndim != 1 or len(units) == 0 or units.min() < 0 or units.max() >= num_units:
         raise ValueError(f"`unit` must lie in 0–{num_units - 1} for {layer}. Received: {unit}.")
     size = _checked_size(model, image_size)
+    too_small = f"`image_size` is too small for {layer}. Received: {size}."
     try:
-        climbed.compute_output_shape((1, *size, model.input_shape[-1]))
+        shape = climbed.compute_output_shape((1, *size, model.input_shape[-1]))
     except ValueError as error:
-        raise ValueError(f"`image_size` is too small for {layer}. Received: {size}.") from error
+        raise ValueError(too_small) from error
+    if 0 in shape:  # older Keras does not mind
+        raise ValueError(too_small)
     at_once = max(PIXELS_PER_BATCH // (size[0] * size[1]), 1)
     images, activations = [], []
     with tqdm(total=len(units) * ascent.steps, desc="ascent", disable=not progress) as bar:

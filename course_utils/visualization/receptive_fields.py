@@ -186,7 +186,7 @@ def receptive_field(
     Reference: Araujo, Norris, Sim, "Computing Receptive Fields of Convolutional Neural Networks",
         Distill 2019. Their padding is an option of each layer; ours follows from TensorFlow's rule:
         max((⌈n/s⌉ − 1) · s + (k − 1) · d + 1 − n, 0) zeros, the smaller half of them before.
-    Lecture: section 7, notebook 07.
+    Lecture: sections 7 and 8, notebooks 07 and 08.
     """
     target = layer_output(model, layer)
     height, width = _image_size(model, image_size)

@@ -183,7 +183,7 @@ class Gallery:
     def __contains__(self, name: object) -> bool:
         try:
             return isinstance(name, str) and as_name(name) in self._contents.templates
-        except (TypeError, ValueError):
+        except ValueError:  # no such name can be here
             return False
 
     def __repr__(self) -> str:
@@ -391,7 +391,7 @@ class Gallery:
         """The name as it is written here; raises a `ValueError` if nobody has it."""
         name = as_name(name)
         names = self._contents.templates.names
-        if name not in self._contents.templates:
+        if name not in names:
             similar = difflib.get_close_matches(name, islice(names, MOST_NAMES_COMPARED), n=3)
             hint = f" Similar names: {', '.join(similar)}." if similar else ""
             raise ValueError(f"Nobody of that name is in the gallery: {name!r}.{hint}")

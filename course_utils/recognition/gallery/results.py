@@ -3,7 +3,7 @@
 import math
 import operator
 from dataclasses import dataclass
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 LARGEST_DIM = 65_536
 LONGEST_TEXT = 1000
@@ -24,13 +24,10 @@ class EncoderIdentity:
     embedding_dim: int
 
     def __post_init__(self) -> None:
-        check_text("name", self.name)
-        check_text("checksum", self.checksum)
-        try:
-            dim = operator.index(self.embedding_dim)
-        except TypeError:
-            dim = 0
-        if isinstance(self.embedding_dim, bool) or not 1 <= dim <= LARGEST_DIM:
+        _check_text("name", self.name)
+        _check_text("checksum", self.checksum)
+        dim = _as_integer(self.embedding_dim)
+        if not 1 <= dim <= LARGEST_DIM:
             raise ValueError(
                 f"`embedding_dim` must be an integer in [1, {LARGEST_DIM}]. "
                 f"Received: embedding_dim={self.embedding_dim!r}."
@@ -58,30 +55,24 @@ class Threshold:
     source: str
 
     def __post_init__(self) -> None:
-        for name in ("distance", "fmr"):
-            value = getattr(self, name)
-            try:
-                number = math.nan if isinstance(value, str | bool) else float(value)
-            except (TypeError, ValueError, OverflowError):
-                number = math.nan
-            object.__setattr__(self, name, number)
-            if name == "distance" and not 0 <= number < math.inf:
-                raise ValueError(
-                    f"`distance` must be a finite number, at least 0. Received: distance={value!r}."
-                )
-            if name == "fmr" and not 0 < number <= 1:
-                raise ValueError(f"`fmr` must lie in (0, 1]. Received: fmr={value!r}.")
-        try:
-            num_impostors = operator.index(self.num_impostors)
-        except TypeError:
-            num_impostors = 0
-        if isinstance(self.num_impostors, bool) or num_impostors < 1:
+        distance, fmr = _as_float(self.distance), _as_float(self.fmr)
+        num_impostors = _as_integer(self.num_impostors)
+        if not 0 <= distance < math.inf:
+            raise ValueError(
+                "`distance` must be a finite number, at least 0. "
+                f"Received: distance={self.distance!r}."
+            )
+        if not 0 < fmr <= 1:
+            raise ValueError(f"`fmr` must lie in (0, 1]. Received: fmr={self.fmr!r}.")
+        if num_impostors < 1:
             raise ValueError(
                 "`num_impostors` must be an integer, at least 1. "
                 f"Received: num_impostors={self.num_impostors!r}."
             )
+        _check_text("source", self.source)
+        object.__setattr__(self, "distance", distance)
+        object.__setattr__(self, "fmr", fmr)
         object.__setattr__(self, "num_impostors", num_impostors)
-        check_text("source", self.source)
 
     def __str__(self) -> str:
         return (
@@ -168,7 +159,23 @@ class Identification:
         return nearest if self.identity else f"not in the database; nearest: {nearest}"
 
 
-def check_text(name: str, value: str) -> None:
+def _as_float(value: Any) -> float:
+    """The number; NaN if it is none."""
+    try:
+        return math.nan if isinstance(value, str | bool) else float(value)
+    except (TypeError, ValueError, OverflowError):
+        return math.nan
+
+
+def _as_integer(value: Any) -> int:
+    """The integer; 0 if it is none."""
+    try:
+        return 0 if isinstance(value, bool) else operator.index(value)
+    except TypeError:
+        return 0
+
+
+def _check_text(name: str, value: str) -> None:
     """Raises a `ValueError` unless the value is a text that a file can hold."""
     if not isinstance(value, str) or not value.strip() or len(value) > LONGEST_TEXT:
         raise ValueError(

@@ -27,7 +27,7 @@ def fpir_by_gallery_size(distances: np.ndarray, labels: np.ndarray, threshold: f
         num_people − 1. Its mean over the rows is the FPIR.
 
     Raises:
-        ValueError: If the shapes do not agree or there are fewer than two people.
+        ValueError: If the shapes do not agree, there are fewer than two people, or NaN.
 
     Example:
         >>> d = np.array([[0, 1, 9], [1, 0, 9], [9, 9, 0]])
@@ -63,7 +63,8 @@ def rank1_error_by_gallery_size(distances: np.ndarray, labels: np.ndarray) -> np
         of K people, K = 1 … num_people. Its mean over the rows is 1 − the rank-1 rate.
 
     Raises:
-        ValueError: If the shapes do not agree, or somebody has a single photo.
+        ValueError: If the shapes do not agree, there are fewer than two people, or NaN, or
+            somebody has a single photo.
 
     Example:
         >>> d = np.abs(np.subtract.outer([0, 4, 6, 9], [0, 4, 6, 9]))

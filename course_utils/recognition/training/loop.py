@@ -143,7 +143,8 @@ def start_over(model: keras.Model, *, seed: int) -> None:
 
     Args:
         model: Compiled model that Keras can build again from its configuration.
-        seed: Seed of the new weights; also of Keras and NumPy from here on.
+        seed: Seed of the new weights; also of Keras and NumPy from here on. (Before Keras 3.13
+            functions of `keras.random` without a seed go on as they were once they have drawn.)
 
     Raises:
         ValueError: If the model is not compiled.
