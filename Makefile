@@ -7,9 +7,28 @@ RUN := $(VENV)/bin/python
 INSTALLED := $(VENV)/.installed
 NOTEBOOKS := $(wildcard notebooks/*.ipynb)
 
-.PHONY: course test unit nbval lab notebooks check bench weights clean
+# What the tools below the course would keep in the home folder lies in build/ instead.
+STATE := build/state
+course unit nbval oldest handout notebooks: export IPYTHONDIR := $(CURDIR)/$(STATE)/ipython
+course unit nbval oldest handout notebooks: export MPLCONFIGDIR := $(CURDIR)/$(STATE)/matplotlib
+course unit nbval oldest handout notebooks: export KERAS_HOME := $(CURDIR)/$(STATE)/keras
 
-course: $(INSTALLED)  ## install, then execute every notebook in both languages
+# Tests run offline and write nowhere else: see tests/hermetic/sitecustomize.py.
+REFUSALS := build/refusals
+CACHE = $$($(RUN) -c 'from course_utils.files import cache_folder; print(cache_folder())')
+GUARDED = PYTHONPATH="$(CURDIR)/tests/hermetic" COURSE_REFUSALS="$(CURDIR)/$(REFUSALS)" \
+  COURSE_MAY_WRITE="$(CURDIR):$(CACHE)"
+UNHEARD = rm -f $(REFUSALS)
+HEARD = test ! -s $(REFUSALS) || { cat $(REFUSALS); exit 1; }
+
+OLDEST := build/oldest
+OLDEST_NOTEBOOKS := notebooks/04_triplet.ipynb notebooks/05_classification.ipynb
+
+# Two at once would only take each other's cores, and share what they refuse.
+.NOTPARALLEL:
+.PHONY: course test unit nbval oldest lab handout notebooks check bench weights clean
+
+course: $(INSTALLED) $(STATE)  ## install, then execute every notebook in both languages
 	$(RUN) tools/build_notebooks.py --force --output build/course
 	@echo
 	@echo "Everything ran on this machine. Look:"
@@ -18,21 +37,35 @@ course: $(INSTALLED)  ## install, then execute every notebook in both languages
 
 test: unit nbval  ## unit tests and doctests, then strict nbval
 
-unit: $(INSTALLED)
-	$(RUN) -m pytest -q -n auto --maxprocesses 4 --dist loadfile
+unit: $(INSTALLED) $(STATE)
+	@$(UNHEARD)
+	$(GUARDED) $(RUN) -m pytest -q -n auto --maxprocesses 4 --dist loadfile
+	@$(HEARD)
 
-nbval: $(INSTALLED)
-	$(RUN) -m pytest -q -o addopts= --nbval --nbval-current-env $(NOTEBOOKS)
+nbval: $(INSTALLED) $(STATE)
+	@$(UNHEARD)
+	$(GUARDED) $(RUN) -m pytest -q -o addopts= -n 2 --dist loadfile --nbval --nbval-current-env $(NOTEBOOKS)
+	@$(HEARD)
+
+oldest: $(OLDEST)/.installed $(STATE)  ## unit tests and two notebooks with the oldest supported packages
+	$(OLDEST)/bin/python -m pytest -q -o addopts= -n auto --maxprocesses 4 --dist loadfile \
+	  --cov --cov-report=term:skip-covered --cov-fail-under=95 tests
+	$(OLDEST)/bin/python -m pytest -q -o addopts= -n 2 --dist loadfile \
+	  --nbval-lax --nbval-current-env $(OLDEST_NOTEBOOKS)
 
 lab: $(INSTALLED)  ## open the course in JupyterLab
 	$(RUN) -m jupyterlab --notebook-dir=.
 
-notebooks: $(INSTALLED)  ## rebuild notebooks/ from notebooks/src (for those who change the course)
+handout: $(INSTALLED) $(STATE)  ## notebooks without solutions, executed, into build/handout
+	$(RUN) tools/build_notebooks.py --force --without-solutions
+
+notebooks: $(INSTALLED) $(STATE)  ## rebuild notebooks/ from notebooks/src (for those who change the course)
 	$(RUN) tools/build_notebooks.py
 
 check: $(INSTALLED)  ## style, and whether the notebooks agree with their sources; nothing is executed
 	$(RUN) -m ruff check .
 	$(RUN) -m ruff format --check .
+	$(RUN) -m mypy
 	$(RUN) tools/build_notebooks.py --check
 
 bench: $(INSTALLED)  ## measure, each against its peer in one run; installs the peers (PyTorch: large)
@@ -45,10 +78,24 @@ weights: $(INSTALLED)  ## train what is missing in weights/, then measure every 
 	$(RUN) tools/calibrate_thresholds.py --check
 
 clean:
-	rm -rf build dist .hypothesis .ruff_cache .coverage $(VENV)
+	rm -rf build dist .hypothesis .mypy_cache .ruff_cache .coverage $(VENV)
 	find course_utils tests tools benchmarks -name __pycache__ -prune -exec rm -rf {} +
 
+$(STATE):
+	@mkdir -p $(STATE)
+
 $(INSTALLED): pyproject.toml constraints.txt
+	$(call MAKE_VENV,$(VENV))
+	$(RUN) -m pip install --quiet --disable-pip-version-check -c constraints.txt -e ".[dev]"
+	@touch $@
+
+$(OLDEST)/.installed: pyproject.toml constraints-oldest.txt
+	$(call MAKE_VENV,$(OLDEST))
+	$(OLDEST)/bin/python -m pip install --quiet --disable-pip-version-check \
+	  -c constraints-oldest.txt -e ".[test]"
+	@touch $@
+
+define MAKE_VENV
 	@python="$(PYTHON)"; \
 	for candidate in python3 python3.13 python3.12 python3.11 python; do \
 	  if [ -z "$$python" ] && $$candidate -c 'import sys; sys.exit(not (3, 11) <= sys.version_info[:2] <= (3, 13))' 2>/dev/null; \
@@ -58,6 +105,5 @@ $(INSTALLED): pyproject.toml constraints.txt
 	  echo "The course needs Python 3.11, 3.12 or 3.13 on the PATH (TensorFlow has no newer packages)."; \
 	  echo "Install one, or name it: make course PYTHON=/path/to/python3.12"; exit 1; \
 	fi; \
-	set -x; "$$python" -m venv $(VENV)
-	$(RUN) -m pip install --quiet --disable-pip-version-check -c constraints.txt -e ".[dev]"
-	@touch $(INSTALLED)
+	set -x; "$$python" -m venv $(1)
+endef

@@ -230,7 +230,7 @@ contents = {
     )
     for name in CONTENT_LAYERS
 }
-_, ax = plt.subplots(figsize=(7.8, 4.9))
+_, ax = plt.subplots(figsize=(7.8, 4.2))
 plots.plot_image_grid(
     [C, *(result.image for result in contents.values())],
     num_columns=3,
@@ -291,7 +291,7 @@ textures = [
     ).image
     for count in range(1, 6)
 ]
-_, ax = plt.subplots(figsize=(7.8, 4.9))
+_, ax = plt.subplots(figsize=(7.8, 4.2))
 labels = ["block 1", *(f"blocks 1 to {count}" for count in range(2, 6))]
 plots.plot_image_grid([S, *textures], num_columns=3, captions=["S", *labels], ax=ax)
 plt.show()
@@ -491,7 +491,7 @@ display.display(display.Image(stream.getvalue(), format="png", width=2 * SIDE))
 
 # %%
 assert len(frames) == len(SHOWN)
-_, ax = plt.subplots(figsize=(7.8, 4.9))
+_, ax = plt.subplots(figsize=(7.8, 4.2))
 picked = (1, 5, 10, 22, 40, 60)
 plots.plot_image_grid(
     [frames[SHOWN.index(number)] for number in picked],
@@ -525,7 +525,7 @@ def lowest(run):
     return run.history.total[run.history.heights == C.shape[0]].min()
 
 
-_, ax = plt.subplots(figsize=(6.4, 6.0))
+_, ax = plt.subplots(figsize=(6.4, 5.0))
 plots.plot_image_grid(
     [run.image for run in runs.values()],
     num_columns=2,
@@ -611,7 +611,7 @@ chosen = [
     transfer_style(C, S, costs=costs, descent=Descent(steps=STEPS)).image
     for costs in choices.values()
 ]
-_, ax = plt.subplots(figsize=(6.4, 6.0))
+_, ax = plt.subplots(figsize=(6.4, 5.0))
 plots.plot_image_grid(chosen, num_columns=2, captions=[*choices], ax=ax)
 plt.show()
 
@@ -688,7 +688,7 @@ both_swapped = transfer_style(C[..., ::-1], S[..., ::-1], descent=Descent(steps=
     ..., ::-1
 ]
 one_swapped = transfer_style(C, S[..., ::-1], descent=Descent(steps=STEPS)).image
-_, ax = plt.subplots(figsize=(8.4, 2.6))
+_, ax = plt.subplots(figsize=(8.4, 2.3))
 captions = ["right", "C and S in the wrong order", "only S in the wrong order"]
 plots.plot_image_grid(
     [right_way, both_swapped, one_swapped], num_columns=3, captions=captions, ax=ax
