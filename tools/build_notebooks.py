@@ -40,7 +40,7 @@ ROOT = Path(__file__).resolve().parent.parent
 HANDOUT = ROOT / "build" / "handout"
 LANGUAGES = ("en", "zh")
 CELL_TIMEOUT_S = 600
-JOBS = 2  # a kernel takes up to 2.5 GB
+JOBS = 2  # the largest kernel, of notebook 07, takes 2 GiB
 LARGE_PICTURE_BYTES = 20_000
 COLAB_GUARD = """\
 import sys
