@@ -421,6 +421,7 @@ same = labels[i] == labels[j]
 counts_half = np.where(same, 1.5, 0.75)  # a genuine pair for every two impostor pairs
 history = []
 for step in range(1, STEPS + 1):
+    stepwise.reset_metrics()  # older Keras: otherwise the mean loss of all steps so far
     loss = stepwise.train_on_batch([aligned[i], aligned[j]], same, sample_weight=counts_half)
     if step == 1 or step % 10 == 0:
         among = compare(stepwise, groups[0])
