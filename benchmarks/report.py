@@ -175,7 +175,7 @@ def as_block(results: Results) -> str:
         "",
         *_table(quoted),
         "",
-        where_the_peer_wins(quoted),
+        where_the_peer_wins(results.pairings),  # also in what is not quoted
     ]
     for kind, heading in KINDS.items():
         quantities = [

@@ -304,13 +304,17 @@ def test_the_page_shows_the_plots_that_are_written_and_no_others():
         assert sorted(shown) == sorted(charts.charts(results))
 
 
-def test_the_block_has_what_is_quoted_only():
+def test_the_table_of_the_block_has_what_is_quoted_only():
     text = report.as_block(made_results())
     assert [row[0].split(",")[0] for row in rows(text)] == ["sorting", "searching", "painting"]
     assert "Growth, seconds ∝ templates^exponent: ours from 10 to 100 1.25." in text
     assert "error rate" not in text
-    assert "adding" not in text
     assert "1 March 2026 on 2 cores of Abacus" in text.splitlines()[0]
+
+
+def test_the_block_hides_no_peer_that_is_ahead():
+    text = report.as_block(made_results())
+    assert "Peer in adding (4.0 times as fast)" in text  # which is not quoted
 
 
 def test_a_trial_says_so_in_all_it_writes():
